@@ -81,7 +81,7 @@ async fn a_deputy_works_the_customers_of_who_is_on_leave_and_they_stay_the_owner
     let path = format!("/v1/me/inbox?min_position={}&wait_ms=20000", wang.head().await);
     for who in [&li, &zhao] {
         let inbox = who.get(&path).await.expect(200).items();
-        assert!(inbox.iter().any(|one| one["id"] == *told), "whoever stands in is told, too: {inbox:?}");
+        assert!(inbox.iter().any(|one| one["id"] == *told), "a deputy is told, too: {inbox:?}");
     }
     assert_eq!(li.customer(&customer).await.at("/owner"), &json!({"kind": "rep", "id": "li"}));
     let listed = li.get("/v1/deputies").await.expect(200).items();

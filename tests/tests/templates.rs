@@ -222,7 +222,7 @@ async fn a_deal_of_the_funnel_needs_the_contract_and_the_invoice_information() {
     assert_eq!(admin.command(&customer, "transitions", won).await.status, 200);
 }
 
-/// A customer of a template that stands somewhere, and what became of a move.
+/// A customer of a template that stands somewhere, and the outcome of a move.
 async fn moving(team: &Team, from: &str, body: Value) -> (String, waymark_tests::Answer) {
     let admin = team.admin();
     let mut standing = team.customer("Harbour Foods");

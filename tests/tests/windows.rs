@@ -46,6 +46,7 @@ const COUNTED: &[(&str, &str, &[&str])] = &[
     ("/v1/heatmap", "pipeline=past", &["/weekdays"]),
     ("/v1/latency/{pipeline}", "", &["/changes/count", "/left_out"]),
     ("/v1/quality/{pipeline}", "", &["/changes/imported", "/usage/closed", "/usage/stages/*/entries"]),
+    ("/v1/exports/{kind}", "pipeline=past&manifest=true", &["/rows"]),
     ("/v1/reps", "pipeline=past", &["/items/*/new_customers", "/items/*/won", "/items/*/lost"]),
 ];
 
@@ -97,7 +98,15 @@ async fn read(client: &Client, path: &str, query: &[&str]) -> Value {
     let head = format!("min_position={}&wait_ms=20000", client.head().await);
     let query: Vec<&str> =
         query.iter().copied().chain([head.as_str()]).filter(|part| !part.is_empty()).collect();
-    client.get(&format!("{}?{}", path.replace("{pipeline}", "past"), query.join("&"))).await.expect(200).body
+    client
+        .get(&format!(
+            "{}?{}",
+            path.replace("{pipeline}", "past").replace("{kind}", "moves"),
+            query.join("&")
+        ))
+        .await
+        .expect(200)
+        .body
 }
 
 async fn with_history() -> Team {

@@ -111,7 +111,7 @@ pub(super) async fn once(State(console): State<Console>, request: Request, next:
     }
 }
 
-/// Whether whoever sends a form again may still read its answer: a session may have ended since. Who signs in has none yet.
+/// Whether the sender of a form that comes again may still read its answer: a session may have ended since. Who signs in has none yet.
 async fn may_read(console: &Console, parts: &mut Parts) -> bool {
     if cookie(&parts.headers, SESSION).is_none() {
         return true;
@@ -181,7 +181,7 @@ fn fingerprint(parts: &Parts, content: &[u8]) -> Option<Fingerprint> {
     Some(digest.finalize().into())
 }
 
-/// What a form says beside its file; none where it has no token, or asks for a preview, which is to be of its own moment.
+/// What a form says beside its file; none where it has no token, or asks for a preview, which is of its own moment each time.
 fn said(upload: &Upload) -> Option<String> {
     upload.fields.get(ONCE).filter(|token| !token.is_empty())?;
     upload.fields.get("act").filter(|act| *act == "import")?;

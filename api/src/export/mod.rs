@@ -2,6 +2,8 @@
 //! of the log, so that the same request gives the same bytes again.
 
 mod csv;
+mod customers;
+mod entered;
 mod manifest;
 mod ocel;
 mod parquet;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use waymark_projections::board::CustomerReport;
 
-use super::process::Entered;
+use super::entered::Entered;
 use super::table::{Cell, Column, ColumnType, instant_text};
 
 /// The instant from which values hold of which no instant is known.

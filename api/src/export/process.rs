@@ -3,59 +3,16 @@
 
 use std::collections::HashSet;
 
-use uuid::Uuid;
 use waymark_projections::board::CustomerReport;
 use waymark_projections::dwell::ExportedMove;
 
+use super::customers::{CUSTOMER, Customers, customer_row};
+use super::entered::{Entered, attributes};
 use super::ocel::Ocel;
-use super::rows::{CUSTOMER, Customers, Moves, Stay, Stays, customer_row};
-use super::table::ColumnType::{Boolean, Instant, Integer, Number, Text};
-use super::table::{Cell, Column, column};
+use super::rows::{Moves, Stay, Stays};
+use super::table::Cell;
 use super::xes::Xes;
 use super::{Asked, ExportError, Kind, Outlet};
-
-/// A stage was entered: an event of the process.
-pub(super) struct Entered {
-    pub(super) pipeline: String,
-    pub(super) version: u32,
-    pub(super) customer: Uuid,
-    pub(super) stage: String,
-    /// Microseconds since 1970.
-    pub(super) at: i64,
-    /// Who recorded it, and by which event, where that is told.
-    pub(super) recorded: Option<(String, Uuid)>,
-    /// What else is told, as [`attributes`] of the kind declares it.
-    pub(super) cells: Vec<Cell>,
-}
-
-const OF_A_MOVE: [Column; 6] = [
-    column("sub_status", Text),
-    column("kind", Text),
-    column("cycle", Integer),
-    column("repeats", Boolean),
-    column("position", Integer),
-    column("recorded_at", Instant),
-];
-const OF_A_STAY: [Column; 8] = [
-    column("sub_status", Text),
-    column("cycle", Integer),
-    column("visit", Integer),
-    column("left_at", Instant),
-    column("seconds", Number),
-    column("open", Boolean),
-    column("left_to", Text),
-    column("censored", Text),
-];
-const OF_A_CUSTOMER: [Column; 2] = [column("sub_status", Text), column("cycle", Integer)];
-
-/// What is told of each event beside its stage, time, actor and version.
-pub(super) fn attributes(kind: Kind) -> &'static [Column] {
-    match kind {
-        Kind::Events | Kind::Moves => &OF_A_MOVE,
-        Kind::Stays => &OF_A_STAY,
-        Kind::Customers => &OF_A_CUSTOMER,
-    }
-}
 
 /// The events of the process, page by page; those of a journey follow one another.
 enum Entries<'a> {

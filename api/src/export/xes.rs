@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use uuid::Uuid;
 
-use super::process::Entered;
+use super::entered::Entered;
 use super::table::{Cell, Column, ColumnType, column, instant_text};
 
 const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>

@@ -107,7 +107,7 @@ struct ReadUpTo {
 /// Get the caller's inbox
 ///
 /// What others did with the caller's customers, what rules remind of, and what goes to the caller's team or to those who lead it;
-/// one's own acts are not among it. Whoever stands in for somebody on leave is told in that person's place.
+/// one's own acts are not among it. A deputy of somebody on leave is told in that person's place.
 #[utoipa::path(
     get, path = "/v1/me/inbox", tag = "work", params(InboxParams, Page, ConsistencyParams),
     responses((status = 200, description = "A page of messages, the newest first.", body = InboxReply))

@@ -74,7 +74,7 @@ pub struct Reclaim {
 }
 
 impl PoolRules {
-    /// After how long a silence whoever supervises the owner should step in, lest it be too late: when the owner is warned for the
+    /// After how long a silence the supervisor of the owner should step in, lest it be too late: when the owner is warned for the
     /// last time before the first of the clocks takes the customer back, a day before where it warns of nothing.
     pub fn last_warning(&self) -> Option<TimeDelta> {
         const DAY: u64 = 86_400;

@@ -193,7 +193,7 @@ fn card(surface: &Surface<'_>, card: &Value) -> Markup {
                 }
                 @if let Some(pushes) = card["expected_close"]["pushes"].as_u64().filter(|pushes| *pushes > 0) {
                     span.flag data-flag="put_off" title=(text(&card["expected_close"]["on"])) {
-                        (locale.text("已推迟 ", "Put off ")) (pushes) (locale.text(" 次", "×"))
+                        (locale.text("推迟次数：", "Times put off: ")) (pushes)
                     }
                 }
                 @if surface.is_open {

@@ -118,7 +118,7 @@ pub(super) struct ErasureBody {
 /// Erase where a person's commands came from
 ///
 /// The addresses and programs that are recorded beside a person's commands cannot be read any more, by anybody. The events
-/// stay, with who acted; proofs stay valid. What the person does afterwards is recorded anew. Where nothing is recorded the
+/// stay, with who acted; proofs stay valid. What the person does afterwards is recorded as before. Where nothing is recorded the
 /// answer has no events.
 #[utoipa::path(
     post, path = "/v1/admin/members/{actor}/endpoint-erasures", tag = "admin", request_body = ErasureBody,

@@ -147,7 +147,7 @@ pub fn decide(
             )
         }
         RightsCommand::EraseEndpoints { actor, key, reason } => {
-            // Whoever left something sealed has acted, under whatever credential.
+            // Anyone who left something sealed has acted, under whatever credential.
             let acted = key.is_some() || rights.is_removed(&actor);
             let somebody = if acted { Vec::new() } else { is_known(rights, &actor) };
             let unmet = [somebody, line_of("reason", &reason, MAX_REASON_CHARS)];

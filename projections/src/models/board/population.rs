@@ -25,7 +25,7 @@ pub struct Population {
 }
 
 impl BoardSnapshot {
-    /// The customers that pass a filter at one moment, for whoever asks about each of them.
+    /// The customers that pass a filter at one moment, for callers that ask about each of them.
     ///
     /// # Errors
     /// When the database fails.

@@ -211,7 +211,7 @@ impl NextAction {
         Self { at, text, text_en, due_at: at, role, source, said_at: None }
     }
 
-    /// The same in the language of whoever reads it, where a rule said it.
+    /// The same in the language of the reader, where a rule said it.
     #[must_use]
     pub fn in_language(mut self, language: Language) -> Self {
         let english = self.text_en.take().filter(|_| language == Language::En && self.text.is_some());

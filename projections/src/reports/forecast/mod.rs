@@ -57,7 +57,7 @@ pub struct ForecastQuery {
     pub horizons: Vec<u32>,
     /// The rates by which money is converted as well, and into which currency.
     pub convert: Option<(Rates, String)>,
-    /// By how long periods of expected close the open deals are told apart.
+    /// How long the periods of expected close are by which the open deals are listed.
     pub close_by: ClosePeriod,
 }
 
