@@ -161,7 +161,7 @@ async fn windows_that_meet_add_up_through_every_route_that_takes_one() {
         }
         let counts: f64 = pointers.iter().map(|pointer| sum(&whole, pointer)).sum();
         assert!(counts > 0.0, "{path}?{query} counts nothing: {whole}");
-        let path = path.replace("{pipeline}", "past");
+        let path = path.replace("{pipeline}", "past").replace("{kind}", "moves");
         let backwards = admin.get(&format!("{path}?{query}&from={}&to={}", BOUNDS[1], BOUNDS[0])).await;
         assert_eq!(backwards.refused(422, "invalid-value").at("/violations/0/field"), &json!("to"), "{path}");
     }
