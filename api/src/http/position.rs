@@ -59,6 +59,7 @@ pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
     ("/metrics", "It is of no tenant."),
     ("/openapi.json", "It is of no tenant."),
     ("/readyz", "It is of no tenant."),
+    ("/v1/admin/robots/{id}/deliveries", "What was sent, which is in no log."),
     ("/v1/audit/access", "The access log is a log of its own, with positions of its own."),
     ("/v1/audit/access/bundle", "The access log is a log of its own."),
     ("/v1/audit/access/checkpoint", "The access log is a log of its own."),
