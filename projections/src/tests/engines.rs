@@ -147,7 +147,7 @@ const MANY: &str = "
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
-        NULL, NULL, NULL, NULL, '[]', NULL, NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, 0, '[]', NULL, '[]', '{}', 1, 'x-' || n, '', '', n, 0,
+        NULL, NULL, NULL, NULL, '[]', NULL, NULL, NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, 0, '[]', NULL, '[]', '{}', 1, 'x-' || n, '', '', n, 0,
         '{}', n
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
