@@ -167,6 +167,63 @@ async fn windows_that_meet_add_up_through_every_route_that_takes_one() {
     }
 }
 
+/// Parameters named like the end of a window that are none, by route.
+const POSITIONS: [&str; 2] = ["/v1/audit/proofs/consistency", "/v1/audit/access/proofs/consistency"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_end_of_a_window_says_that_it_is_no_part_of_it() {
+    let team = Team::on("landian-6").await;
+    let document = team.admin().get("/openapi.json").await.expect(200).body;
+    let mut ends = 0;
+    for (path, route) in document["paths"].as_object().into_iter().flatten() {
+        for parameter in route["get"]["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let is_end = name == "to" || name.ends_with("_to");
+            if !is_end || POSITIONS.contains(&path.as_str()) {
+                continue;
+            }
+            let says = parameter["description"].as_str().unwrap_or_default();
+            assert!(
+                ["(exclusive)", "before this instant", "recorded before it"]
+                    .iter()
+                    .any(|words| says.contains(words)),
+                "{path} {name}: {says}"
+            );
+            ends += 1;
+        }
+    }
+    assert!(ends > 20, "{ends}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_of_changes_that_meet_add_up_by_either_time() {
+    let team = with_history().await;
+    let admin = team.admin();
+    let recorded = |event: &Value| event["recordedat"].as_str().map(str::to_owned);
+    let instants: BTreeSet<String> = admin.events_after(0).await.iter().filter_map(recorded).collect();
+    let instants: Vec<String> = instants.into_iter().collect();
+    let (first, middle, last) = (&instants[0], &instants[instants.len() / 2], &instants[instants.len() - 1]);
+    let by_recording = [first.as_str(), middle, last];
+    let count = async |query: String| {
+        let told = admin.get(&format!("/v1/audit/changes?format=ndjson&{query}")).await.expect(200);
+        told.text.lines().count()
+    };
+    for (from, to, bounds) in
+        [("from", "to", &BOUNDS[..]), ("recorded_from", "recorded_to", &by_recording[..])]
+    {
+        let whole = count(format!("{from}={}&{to}={}", bounds[0], bounds[bounds.len() - 1])).await;
+        let mut parts = Vec::new();
+        for pair in bounds.windows(2) {
+            parts.push(count(format!("{from}={}&{to}={}", pair[0], pair[1])).await);
+        }
+        assert!(whole > 0 && parts.iter().all(|part| *part > 0), "{from}: {parts:?}");
+        assert_eq!(parts.iter().sum::<usize>(), whole, "{from}: {parts:?}");
+        let backwards =
+            admin.get(&format!("/v1/audit/changes?{from}={}&{to}={}", bounds[1], bounds[0])).await;
+        assert_eq!(backwards.refused(422, "invalid-value").at("/violations/0/field"), &json!(to));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stay_that_ends_where_a_window_begins_ends_in_it_by_every_figure() {
     let team = Team::on("landian-6").await;
