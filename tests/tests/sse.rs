@@ -160,6 +160,91 @@ async fn a_key_that_is_revoked_on_another_node_hears_no_more() {
     while other.next().await.expect("it goes on").data["subject"] != json!(format!("customer/{customer}")) {}
 }
 
+/// A call that follows the log, for a person where one is named.
+fn follow(client: &Client, person: Option<&str>) -> waymark_tests::Call {
+    let call = client.call(Method::GET, "/v1/events?after=0").header("Accept", "text/event-stream");
+    match person {
+        Some(person) => call.header("Waymark-Actor", person),
+        None => call,
+    }
+}
+
+/// The text of a session that was opened by this API key.
+async fn session(client: &Client, key: &str) -> String {
+    client.post("/v1/sessions", json!({"code": key})).await.expect(201).text_at("/session")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_who_loses_the_right_hears_no_more_on_any_server_whatever_the_reason() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let servers = [installation.serve(), installation.serve(), installation.serve()];
+    let here = servers[0].admin();
+    let _ = here.create_pipeline("landian-6").await.expect(201);
+    for (actor, role) in [("rep:wang", "rep"), ("supervisor:zhou", "supervisor")] {
+        let _ = here.post("/v1/admin/members", json!({"actor": actor, "roles": [role]})).await.expect(200);
+    }
+    let keys = ["rep:li", "rep:wang", "rep:sun"].map(|actor| installation.key(actor, &["rep"]));
+    let desk = ["token", "create", "--actor", "desk:web", "--role", "rep", "--scope", "act-as"];
+    let desk = installation.run(&desk).succeeded().trim().to_owned();
+    let left = session(&here, &keys[2]).await;
+    let signed_out = session(&here, &keys[2]).await;
+    let of_wang = session(&here, &keys[1]).await;
+    let console = |session: &str| format!("waymark_session={session}; waymark_language=en");
+    let (mut ending, mut going_on) = (Vec::new(), Vec::new());
+    for server in &servers {
+        let calls = [
+            ("key revoked", follow(&server.with_key(&keys[0]), None)),
+            ("member removed", follow(&server.with_key(&keys[1]), None)),
+            ("role lost", follow(&server.with_key(&desk), Some("supervisor:zhou"))),
+            ("session ended", follow(&server.with_key(&left), None)),
+            ("signed out of the console", {
+                let live = server.anon().call(Method::GET, "/console/live?after=0");
+                live.header("Cookie", &console(&signed_out))
+            }),
+            ("removed while the console is open", {
+                let live = server.anon().call(Method::GET, "/console/live?after=0");
+                live.header("Cookie", &console(&of_wang))
+            }),
+        ];
+        for (reason, call) in calls {
+            let mut stream = Stream::begun(call).await;
+            assert!(stream.next().await.is_some(), "{reason}: the past");
+            ending.push((reason, stream));
+        }
+        let mut stream = Stream::begun(follow(&server.with_key(&keys[2]), None)).await;
+        assert!(stream.next().await.is_some(), "the past");
+        going_on.push(stream);
+    }
+
+    let listed = here.get("/v1/admin/keys").await.expect(200).items();
+    let id = listed.iter().find(|key| key["actor"] == "rep:li").expect("it is listed")["id"].clone();
+    let revoke = format!("/v1/admin/keys/{}", id.as_str().unwrap_or_default());
+    let _ = here.call(Method::DELETE, &revoke).send().await.expect(204);
+    let removed = here.call(Method::DELETE, "/v1/admin/members/rep:wang").json(&json!({}));
+    let _ = removed.send().await.expect(200);
+    let analyst = json!({"actor": "supervisor:zhou", "roles": ["analyst"]});
+    let _ = here.post("/v1/admin/members", analyst).await.expect(200);
+    let own = servers[0].with_key(&left);
+    let _ = own.call(Method::DELETE, "/v1/me/session").send().await.expect(204);
+    let leave = servers[0].anon().call(Method::POST, "/console/sign-out");
+    let leave = leave.header("Cookie", &console(&signed_out)).header("Sec-Fetch-Site", "same-origin");
+    assert!(leave.bytes("application/x-www-form-urlencoded", "").send().await.status < 400);
+
+    for (reason, mut stream) in ending {
+        while stream.next().await.is_some() {}
+        assert!(
+            !stream.heard.contains(": heartbeat"),
+            "{reason}: it ends long before the first heartbeat: {}",
+            stream.heard
+        );
+    }
+    let customer = here.register(json!({"pipeline": "landian-6", "owner": "rep:sun"})).await;
+    let subject = json!(format!("customer/{customer}"));
+    for mut stream in going_on {
+        while stream.next().await.expect("it goes on").data["subject"] != subject {}
+    }
+}
+
 /// A figure of the metrics; zero where nothing was counted yet.
 async fn metric(client: &Client, name: &str) -> u64 {
     let metrics = client.get("/metrics").await.expect(200);
@@ -173,6 +258,10 @@ impl Stream {
         if let Some(id) = last_event_id {
             call = call.header("Last-Event-ID", id);
         }
+        Self::begun(call).await
+    }
+
+    async fn begun(call: waymark_tests::Call) -> Self {
         let response = call.stream().await.expect("the server answers");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

@@ -19,7 +19,7 @@ use super::AppError;
 /// How many tenants are kept, the most recently used of them.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 /// For how long a question that names no position may be answered without looking at the log.
-const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
+pub(crate) const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
 /// How many entries are read at a time.
 const PAGE: u32 = 500;
 

@@ -55,6 +55,8 @@ pub(crate) use customer_cache::decode as decode_customer_event;
 pub(crate) use document::customer_of;
 pub(crate) use draft::company_draft;
 pub(crate) use endpoint::{ADDRESS, CLIENT};
+#[cfg(test)]
+pub(crate) use fold_cache::FRESH_FOR;
 pub(crate) use fold_cache::{Fold, FoldCache};
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};

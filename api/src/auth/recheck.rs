@@ -144,3 +144,20 @@ fn digest(shown: &HeaderMap) -> [u8; 32] {
     }
     digest.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{EVERY, PATIENCE, UNKNOWN_AFTER};
+    use crate::app::FRESH_FOR;
+
+    #[test]
+    fn a_stream_ends_within_five_seconds_of_a_revocation_whether_or_not_the_database_answers() {
+        let promised = Duration::from_secs(5);
+        // What one check may still remember, the next one asks the log for.
+        assert!(FRESH_FOR.to_std().unwrap() <= EVERY);
+        assert!((EVERY + PATIENCE) * 2 <= promised);
+        assert!((EVERY + PATIENCE) * UNKNOWN_AFTER <= promised);
+    }
+}
