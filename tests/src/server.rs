@@ -78,6 +78,12 @@ impl Server {
         found.unwrap_or_else(|| panic!("the server ended before it printed {text:?}"))
     }
 
+    /// The lines that it has printed and that nobody has read.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect()
+    }
+
     /// Its address, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn address(&self) -> &str {
