@@ -2,9 +2,12 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
+
+use reqwest::Method;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
-use waymark_tests::Installation;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use waymark_tests::{Installation, repository};
 
 /// Exit codes of `waymark verify`.
 const SOUND: i32 = 0;
@@ -313,6 +316,264 @@ async fn what_a_database_administrator_changes_on_postgres_is_found_at_its_posit
         assert!(database.execute(change) > 0, "nothing was tampered with by {change}");
         assert_tampered_at(&installation, position);
     }
+}
+
+/// A column of a table, as the database describes it.
+#[derive(Debug, Clone)]
+struct Column {
+    /// With the schema, where there are several.
+    table: String,
+    name: String,
+    type_name: String,
+    in_key: bool,
+}
+
+/// A database with everything that a service writes into it, closed, and a way back to how it was.
+struct Original {
+    installation: Installation,
+    columns: Vec<Column>,
+    file: Vec<u8>,
+}
+
+/// Every column of every table of the log's database, the read models aside: those are compared by folding again.
+const SQLITE_COLUMNS: &str = "SELECT m.name || ' ' || c.name || ' ' || c.pk || ' ' || c.type FROM sqlite_master AS m \
+    JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid";
+const POSTGRES_COLUMNS: &str = "SELECT c.table_schema || '.' || c.table_name || ' ' || c.column_name || ' ' || \
+    (SELECT count(*) FROM information_schema.key_column_usage AS k JOIN information_schema.table_constraints AS t \
+        USING (constraint_schema, constraint_name) WHERE t.constraint_type = 'PRIMARY KEY' \
+        AND k.table_schema = c.table_schema AND k.table_name = c.table_name AND k.column_name = c.column_name) \
+    || ' ' || c.data_type FROM information_schema.columns AS c JOIN information_schema.tables AS t \
+    USING (table_schema, table_name) WHERE t.table_type = 'BASE TABLE' \
+    AND c.table_schema IN ('public', 'admin', 'outbound') ORDER BY 1";
+
+async fn texts(installation: &Installation, sqlite: &str, postgres: &str) -> Vec<String> {
+    match installation.postgres() {
+        Some(database) => {
+            let mut database = PgConnection::connect(&database.url()).await.expect("the database opens");
+            let found = sqlx::query_scalar(AssertSqlSafe(postgres.to_owned())).fetch_all(&mut database).await;
+            database.close().await.expect("the database closes");
+            found.expect(postgres)
+        }
+        None => {
+            let mut database =
+                SqliteConnection::connect(&installation.database()).await.expect("the database opens");
+            let found = sqlx::query_scalar(AssertSqlSafe(sqlite.to_owned())).fetch_all(&mut database).await;
+            database.close().await.expect("the database closes");
+            found.expect(sqlite)
+        }
+    }
+}
+
+impl Original {
+    async fn new(installation: Installation) -> Self {
+        everything(&installation).await;
+        let columns = texts(&installation, SQLITE_COLUMNS, POSTGRES_COLUMNS).await.into_iter().map(|line| {
+            let mut words = line.splitn(4, ' ').map(str::to_owned);
+            let mut next = || words.next().expect("four words");
+            let (table, name, place, type_name) = (next(), next(), next(), next());
+            Column { table, name, type_name, in_key: place != "0" }
+        });
+        let columns: Vec<Column> = columns.collect();
+        let mut file = Vec::new();
+        match installation.postgres() {
+            Some(database) => {
+                let _ = database.execute("CREATE SCHEMA kept");
+                for table in tables(&columns) {
+                    let kept = table.replace('.', "_");
+                    let _ = database.execute(&format!("CREATE TABLE kept.{kept} AS TABLE {table}"));
+                }
+            }
+            None => file = copy_of(&installation).await,
+        }
+        Self { installation, columns, file }
+    }
+
+    /// The table as it was, or the whole file.
+    async fn put_back(&self, table: &str) {
+        match self.installation.postgres() {
+            Some(database) => {
+                let kept = table.replace('.', "_");
+                let back = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept.{kept}");
+                let _ = database.execute(&back);
+            }
+            None => put_back(&self.installation, &self.file).await,
+        }
+    }
+
+    /// The first row of a table by its key, or the last one.
+    fn place(&self, table: &str, is_last: bool) -> String {
+        let of_table = self.columns.iter().filter(|column| column.table == table && column.in_key);
+        let key = of_table.map(|column| column.name.as_str()).collect::<Vec<_>>();
+        let order = if is_last {
+            key.iter().map(|name| format!("{name} DESC")).collect()
+        } else {
+            key.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()
+        };
+        let key = key.join(", ");
+        format!("({key}) = (SELECT {key} FROM {table} ORDER BY {} LIMIT 1)", order.join(", "))
+    }
+
+    /// Changes something, and says whether `waymark verify` finds it; none where the database does not take the change.
+    async fn is_found(&self, table: &str, statement: &str) -> Option<bool> {
+        let done = match self.installation.postgres() {
+            Some(database) => {
+                let mut database = PgConnection::connect(&database.url()).await.expect("the database opens");
+                let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut database).await;
+                database.close().await.expect("the database closes");
+                done.map(|done| done.rows_affected())
+            }
+            None => {
+                let database = self.installation.database();
+                let mut database = SqliteConnection::connect(&database).await.expect("the database opens");
+                let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut database).await;
+                database.close().await.expect("the database closes");
+                done.map(|done| done.rows_affected())
+            }
+        };
+        if !done.is_ok_and(|rows| rows > 0) {
+            return None;
+        }
+        let ran = self.installation.run(&["verify", "--log-only"]);
+        self.put_back(table).await;
+        Some(ran.code != SOUND)
+    }
+}
+
+fn tables(columns: &[Column]) -> BTreeSet<&str> {
+    columns.iter().map(|column| column.table.as_str()).collect()
+}
+
+/// Another value that a column could have, as SQL.
+fn another(column: &Column) -> String {
+    let name = &column.name;
+    // The next one of a key may be there already.
+    let more = if column.in_key { 1_000_000 } else { 1 };
+    match column.type_name.as_str() {
+        "uuid" => format!(
+            "CASE WHEN {name} = '00000000-0000-7000-8000-000000000007' THEN '00000000-0000-7000-8000-000000000008' \
+             ELSE '00000000-0000-7000-8000-000000000007' END::uuid"
+        ),
+        "bytea" => format!(
+            "CASE WHEN coalesce(length({name}), 0) = 0 THEN '\\x07' \
+             ELSE set_byte({name}, length({name}) / 2, get_byte({name}, length({name}) / 2) # 1) END"
+        ),
+        "boolean" => format!("NOT {name}"),
+        "bigint" | "integer" => format!("coalesce({name} + {more}, 1)"),
+        "text" => format!("coalesce({name} || 'x', 'x')"),
+        _ => format!(
+            "CASE typeof({name}) WHEN 'integer' THEN {name} + {more} WHEN 'text' THEN {name} || 'x' \
+             WHEN 'blob' THEN unhex(CASE WHEN hex({name}) LIKE '%7' THEN substr('07' || hex({name}), 3 - 2 * (length({name}) = 0), max(0, 2 * length({name}) - 1)) || '8' \
+                 ELSE substr(hex({name}), 1, max(0, 2 * length({name}) - 1)) || CASE WHEN length({name}) = 0 THEN '07' ELSE '7' END END) \
+             ELSE {} END",
+            if column.type_name.starts_with("INT") {
+                "1"
+            } else if column.type_name == "TEXT" {
+                "'x'"
+            } else {
+                "x'07'"
+            }
+        ),
+    }
+}
+
+/// What docs/operations.md says may be changed unnoticed: columns, and tables of which a row may be gone.
+fn said_to_be_harmless() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(repository().join("docs/operations.md")).expect("the file is there");
+    let (_, section) = text.split_once("**What a change would not be noticed by").expect("the heading");
+    let (section, _) = section.split_once("\nTamper-evident").expect("what follows");
+    let columns = section.split('`').skip(1).step_by(2).filter(|name| name.contains('.'));
+    let rows = section.split("a row of `").skip(1).filter_map(|rest| rest.split('`').next());
+    columns.chain(rows).map(str::to_owned).collect()
+}
+
+/// A log of more than a tile, with every table of the log's database in use.
+async fn everything(installation: &Installation) {
+    let server = installation.serve();
+    let admin = server.admin();
+    assert_eq!(admin.create_pipeline("landian-6").await.status, 201);
+    let hook = json!({"url": "https://erp.example/hook", "types": ["customer.noted"]});
+    drop(admin.post("/v1/webhooks", hook).await.expect(201));
+    drop(admin.post("/v1/admin/members", json!({"actor": "rep:li", "roles": ["rep"]})).await.expect(200));
+    let key = admin.post("/v1/admin/keys", json!({"actor": "rep:sun", "roles": ["rep"]})).await.expect(201);
+    let revoked = admin.call(Method::DELETE, &format!("/v1/admin/keys/{}", key.text_at("/id")));
+    drop(revoked.send().await.expect(204));
+    let contact = json!({"kind": "phone", "value": "+8613900001111"});
+    let named = json!({"pipeline": "landian-6", "name": "Harbour Foods", "contacts": [contact]});
+    let customer = admin.register(named).await;
+    let erased = admin.register(json!({"pipeline": "landian-6", "name": "Gone"})).await;
+    drop(admin.command(&erased, "erasure", json!({})).await.expect(200));
+    for (key, body) in [("taken", json!({"text": "once"})), ("refused", json!({"text": ""}))] {
+        let call = admin.call(Method::POST, &format!("/v1/customers/{customer}/notes"));
+        let told = call.header("Idempotency-Key", key).json(&body).send().await;
+        assert_eq!(told.status, if key == "taken" { 200 } else { 422 }, "{}", told.text);
+    }
+    // A refusal of a rule, which is remembered under its key.
+    let call = admin.call(Method::POST, &format!("/v1/customers/{erased}/notes"));
+    let refused = call.header("Idempotency-Key", "0 refused").json(&json!({"text": "too late"})).send().await;
+    assert!((400..500).contains(&refused.status), "{}", refused.text);
+    let lines: String = (0..300)
+        .map(|number| {
+            let note = json!({"text": format!("note {number}")});
+            format!("{}\n", json!({"command": "note", "customer_id": customer, "body": note}))
+        })
+        .collect();
+    let noted = admin.call(Method::POST, "/v1/bulk").bytes("application/x-ndjson", lines).send().await;
+    assert!(!noted.text.contains("problem"), "{}", noted.text);
+    admin.caught_up().await;
+    // The receiver is not there: what it was to be told waits.
+    let waiting = |webhooks: &waymark_tests::Answer| {
+        webhooks.items().iter().all(|one| one["position"].as_u64() > Some(300))
+    };
+    drop(admin.until("/v1/webhooks", waiting).await);
+    assert_eq!(server.stop(), 0);
+    let _ = installation.run(&["clock", "--agree"]).succeeded();
+    assert_eq!(installation.run(&["verify", "--log-only"]).code, SOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_edit_of_each_column_of_the_logs_database_is_found_or_said_to_be_harmless() {
+    let original = Original::new(Installation::new()).await;
+    let mut unnoticed = BTreeSet::new();
+    let bare = |table: &str| table.rsplit('.').next().unwrap_or(table).to_owned();
+    for table in tables(&original.columns) {
+        let count = format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
+        let count = texts(&original.installation, &count, &count).await;
+        assert_ne!(count, ["0"], "{table} holds nothing here, so that nothing of it can be changed");
+        for is_last in [false, true] {
+            let place = original.place(table, is_last);
+            let deleted = original.is_found(table, &format!("DELETE FROM {table} WHERE {place}")).await;
+            if deleted == Some(false) {
+                unnoticed.insert(bare(table));
+            }
+            for column in original.columns.iter().filter(|column| column.table == table) {
+                let name = &column.name;
+                let change = format!("UPDATE {table} SET {name} = {} WHERE {place}", another(column));
+                let changed = original.is_found(table, &change).await;
+                assert!(changed.is_some(), "nothing was changed by {change}");
+                let emptied =
+                    format!("UPDATE {table} SET {name} = NULL WHERE {place} AND {name} IS NOT NULL");
+                let emptied = original.is_found(table, &emptied).await;
+                if changed == Some(false) || emptied == Some(false) {
+                    unnoticed.insert(format!("{}.{name}", bare(table)));
+                }
+            }
+        }
+    }
+    let said = said_to_be_harmless();
+    let names = original.columns.iter().map(|column| format!("{}.{}", bare(&column.table), column.name));
+    let there: BTreeSet<String> = names.chain(tables(&original.columns).into_iter().map(bare)).collect();
+    let is_said = |name: &String| {
+        let all = name.split_once('.').map(|(table, _)| format!("{table}.*"));
+        said.contains(name) || all.is_some_and(|all| said.contains(&all))
+    };
+    let named: BTreeSet<String> = there.into_iter().filter(|name| is_said(name)).collect();
+    let unsaid: Vec<_> = unnoticed.difference(&named).collect();
+    assert!(unsaid.is_empty(), "neither found nor in docs/operations.md: {unsaid:?}");
+    // Of these some changes are found and some are not.
+    let partly = ["log_head.indexed", "receipt.count", "receipt.first_position", "endpoint.former_until"];
+    let found: Vec<_> =
+        named.difference(&unnoticed).filter(|name| !partly.contains(&name.as_str())).collect();
+    assert!(found.is_empty(), "docs/operations.md says that nobody would notice, and it is found: {found:?}");
 }
 
 /// A log of more than twenty events, closed properly.
