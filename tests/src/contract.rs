@@ -64,7 +64,7 @@ impl Contract {
         let response = operation.pointer(&format!("/responses/{}", answer.status));
         let response = response.ok_or_else(|| format!("the status {} is not described", answer.status))?;
         let response = schemas.resolved(response);
-        self.judge_headers(response, answer)?;
+        self.judge_headers(method, response, answer)?;
         let contents = response["content"].as_object();
         if answer.text.is_empty() && (contents.is_none() || method == "HEAD") {
             return Ok(());
@@ -91,13 +91,19 @@ impl Contract {
         templates.find_map(|(_, item)| item.get(method))
     }
 
-    /// Headers of ours that an answer carries are described.
-    fn judge_headers(&self, response: &Value, answer: &Answer) -> Result<(), String> {
+    /// Headers of ours that an answer carries are described, and a command that was carried out answers with its position where
+    /// that is described.
+    fn judge_headers(&self, method: &str, response: &Value, answer: &Answer) -> Result<(), String> {
         let described = response["headers"].as_object();
         let is_described = |name: &str| {
             described
                 .is_some_and(|headers| headers.keys().any(|described| described.eq_ignore_ascii_case(name)))
         };
+        let is_command = !matches!(method, "GET" | "HEAD") && answer.status < 300;
+        if is_command && is_described("waymark-position") && !answer.headers.contains_key("waymark-position")
+        {
+            return Err("the header waymark-position is described and missing".to_owned());
+        }
         let ours = ["etag", "location", "retry-after", "trace-id", "waymark-position", "www-authenticate"];
         let stray = ours.iter().find(|name| answer.headers.contains_key(**name) && !is_described(name));
         stray.map_or(Ok(()), |name| Err(format!("the header {name} is not described")))

@@ -145,3 +145,54 @@ async fn what_was_defined_on_one_server_holds_on_the_other_where_its_position_is
         assert_eq!(refused.status, 422, "{}", refused.text);
     }
 }
+
+/// The id of an actor's key, as it is listed.
+async fn key_of(admin: &Client, actor: &str) -> String {
+    let keys = admin.get("/v1/admin/keys").await.expect(200).items();
+    let key = keys.iter().find(|key| key["actor"] == actor).expect("it is listed");
+    key["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_revoked_on_one_server_opens_nothing_on_the_other_where_its_position_is_named() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let root = installation.key("admin:root", &["admin"]);
+    let desk =
+        installation.run(&["token", "create", "--actor", "desk:web", "--role", "rep", "--scope", "act-as"]);
+    let desk = desk.succeeded().trim().to_owned();
+    let servers = [start(&installation), start(&installation)];
+    let [here, there] = [0, 1].map(|number: usize| servers[number].with_key(&root));
+    for round in 0..3 {
+        // A key that the command line made beside the servers is known where nobody has seen it before.
+        let actor = format!("rep:li{round}");
+        let key = installation.key(&actor, &["rep"]);
+        let holder = servers[1].with_key(&key);
+        let _ = holder.get("/v1/me").await.expect(200);
+        let path = format!("/v1/admin/keys/{}", key_of(&here, &actor).await);
+        let revoked = here.call(reqwest::Method::DELETE, &path).send().await.expect(204);
+        let position = revoked.header("waymark-position").to_owned();
+        let refused = holder.get(&format!("/v1/me?min_position={position}")).await;
+        assert_eq!(refused.status, 401, "{}", refused.text);
+
+        // Who was made a member, and removed, is known as what they are, too.
+        let member = json!({"actor": actor, "roles": ["manager"]});
+        let made = here.post("/v1/admin/members", member).await.expect(200);
+        let as_member = async |answer: &waymark_tests::Answer| {
+            let path = format!("/v1/me?min_position={}", answer.header("waymark-position"));
+            let call = servers[1].with_key(&desk).call(reqwest::Method::GET, &path);
+            call.header("Waymark-Actor", &actor).send().await
+        };
+        assert_eq!(as_member(&made).await.expect(200).at("/roles"), &json!(["manager"]));
+        let path = format!("/v1/admin/members/{actor}");
+        let removed = here.call(reqwest::Method::DELETE, &path).json(&json!({})).send().await.expect(200);
+        let refused = as_member(&removed).await;
+        assert_eq!(refused.status, 403, "{}", refused.text);
+
+        // A webhook is listed where its position is named.
+        let hook = json!({"url": "https://erp.example/hook", "types": ["rates.set"]});
+        let hook = here.post("/v1/webhooks", hook).await.expect(201);
+        let path = format!("/v1/webhooks?min_position={}", hook.header("waymark-position"));
+        let listed = there.get(&path).await.expect(200).items();
+        assert!(listed.iter().any(|one| one["id"] == *hook.at("/id")), "{listed:?}");
+    }
+}

@@ -5,11 +5,14 @@
 //! what was folded from it, stands in a table here: the layer around all routes waits for the log, and answers with where it ended before
 //! anything was read. What reflects no position of the tenant's log stands in another table, with the reason. A test holds every
 //! served read to this.
+//!
+//! Every command that was carried out answers with the position that it was recorded at, so that the caller can name that
+//! position elsewhere. What the write path does not say of itself the same layer says.
 
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
-use axum::http::{HeaderValue, Method, Request};
+use axum::http::{HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
 
 use super::answer::POSITION;
@@ -80,6 +83,21 @@ pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
     ("/v1/webhooks/{id}/deliveries", "What was sent, which is in no log."),
 ];
 
+/// The commands whose answers name no position in a header, each with the reason.
+pub(super) const COMMANDS_OF_NO_POSITION: &[(&str, &str)] = &[
+    ("/v1/bulk", "Each line is answered with its own."),
+    (
+        "/v1/sessions",
+        "Whose tenant it is becomes known by the code alone; a session is looked up in the log where it is new.",
+    ),
+];
+
+/// Whether what is sent to a path, and was carried out, is answered with a position. What was only accepted (202) goes on, and
+/// is not.
+pub(in crate::http) fn commands_are_positioned(path: &str) -> bool {
+    COMMANDS_OF_NO_POSITION.iter().all(|(known, _)| *known != path)
+}
+
 /// Whether a read is of the log, or of what is folded from it.
 pub(in crate::http) fn is_of_the_log(path: &str) -> bool {
     OF_THE_LOG.contains(&path)
@@ -118,6 +136,27 @@ pub(super) async fn reached(app: &App, tenant: TenantId, freshness: Freshness) -
     match tokio::time::timeout(wait, until_there).await {
         Ok(reached) => reached,
         Err(_) => Err(Problem::projection_behind(head().await?)),
+    }
+}
+
+/// Who changes a log by a request, where the answer says up to which position.
+pub(super) fn of_a_command<B>(request: &Request<B>) -> Option<TenantId> {
+    let Authority(caller) = request.extensions().get()?;
+    let path = request.extensions().get::<MatchedPath>()?;
+    let commands = !matches!(*request.method(), Method::GET | Method::HEAD);
+    (commands && commands_are_positioned(path.as_str())).then_some(caller.tenant)
+}
+
+/// The answer to a command with where the log ends now, unless the answer says itself where the command stands, or nothing was
+/// done yet. It was done: that the log cannot be read now is no reason to say otherwise.
+pub(super) async fn recorded(app: &App, tenant: TenantId, response: Response) -> Response {
+    let done = response.status().is_success() && response.status() != StatusCode::ACCEPTED;
+    if !done || response.headers().contains_key(POSITION) {
+        return response;
+    }
+    match app.store.head(tenant).await {
+        Ok(head) => answered(response, head.position),
+        Err(_) => response,
     }
 }
 

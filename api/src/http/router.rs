@@ -108,6 +108,7 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
                 Err(problem) => return problem.into_response(),
             },
         };
+        let commanded = position::of_a_command(&request);
         if position.is_some() {
             request.extensions_mut().insert(Waited);
         }
@@ -120,6 +121,10 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
         };
         let response = match position {
             Some(position) => position::answered(response, position),
+            None => response,
+        };
+        let response = match commanded {
+            Some(tenant) => position::recorded(&entrance.app, tenant, response).await,
             None => response,
         };
         match reader {

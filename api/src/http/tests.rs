@@ -5,7 +5,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::openapi::documented;
-use super::position::OF_NO_POSITION;
+use super::position::{COMMANDS_OF_NO_POSITION, OF_NO_POSITION};
 use super::testing::Bench;
 use crate::auth::access::TABLE;
 use crate::auth::scope::Scope;
@@ -745,6 +745,77 @@ async fn every_read_waits_for_a_position_and_answers_with_the_one_that_it_reflec
     bench.get(&admin, "/v1/events?min_position=some").await.problem(422, "invalid-value");
     bench.get(&admin, "/v1/audit/keys?wait_ms=99999999").await.problem(422, "invalid-value");
     bench.get(&admin, "/v1/templates?min_position=3").await.problem(422, "unknown-parameter");
+}
+
+/// What an administrator does, each after those before it: method, path and body. `{0}` is the id that the first of them
+/// answered with, and so on.
+fn administrative_commands() -> Vec<(Method, &'static str, Value)> {
+    let (post, delete) = (Method::POST, Method::DELETE);
+    let names = json!({"zh": "北", "en": "North"});
+    vec![
+        (post.clone(), "/v1/admin/keys", json!({"actor": "rep:li", "roles": ["rep"]})),
+        (delete.clone(), "/v1/admin/keys/{0}?reason=lost", Value::Null),
+        (post.clone(), "/v1/admin/members", json!({"actor": "rep:li", "roles": ["rep"]})),
+        (post.clone(), "/v1/admin/sign-in-links", json!({"actor": "rep:li"})),
+        (delete.clone(), "/v1/admin/members/rep:li", json!({})),
+        (post.clone(), "/v1/webhooks", json!({"url": "https://erp.example/hook", "types": ["rates.set"]})),
+        (post.clone(), "/v1/webhooks/{5}/rotate", json!({})),
+        (post.clone(), "/v1/webhooks/{5}/enable", json!({})),
+        (post.clone(), "/v1/webhooks/{5}/replay", json!({})),
+        (delete.clone(), "/v1/webhooks/{5}", Value::Null),
+        (post.clone(), "/v1/admin/robots", json!({"kind": "wecom", "key": "693a91f6"})),
+        (post.clone(), "/v1/admin/robots/{10}/replay", json!({})),
+        (delete.clone(), "/v1/admin/robots/{10}", Value::Null),
+        (post.clone(), "/v1/admin/teams", json!({"key": "north", "name": names, "members": ["li"]})),
+        (delete, "/v1/admin/teams/north", Value::Null),
+        (post.clone(), "/v1/admin/fields", json!({"key": "size", "name": names, "type": "integer"})),
+        (post.clone(), "/v1/handovers", json!({"from": "rep:li", "to": "rep:chen", "occasion": "resign"})),
+        (post.clone(), "/v1/leads", json!({"pipeline": "landian-6", "name": "Pier Nine", "source": "expo"})),
+        (post, "/v1/projections/board/retries", json!({})),
+    ]
+}
+
+#[tokio::test]
+async fn every_command_that_was_carried_out_answers_with_where_the_log_stands_then() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let _ = bench.key("rep:chen", &[Role::Rep]).await;
+    let _ = bench.register(&admin, &json!({"pipeline": "landian-6", "owner": "rep:li"})).await;
+    let head = async || bench.app().store.head(bench.tenant()).await.unwrap().position;
+    let (mut ids, mut recorded) = (Vec::new(), 0);
+    for (method, path, body) in administrative_commands() {
+        // A handover waits for the list, and nothing folds here by itself.
+        bench.catch_up().await;
+        let path = ids.iter().enumerate().fold(path.to_owned(), |path, (number, id): (_, &String)| {
+            path.replace(&format!("{{{number}}}"), id)
+        });
+        let before = head().await;
+        let call = bench.call(method.clone(), &path).key(&admin);
+        let answer = if body.is_null() { call.send().await } else { call.json(&body).send().await };
+        assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+        let after = head().await;
+        assert_eq!(answer.header("waymark-position"), after.to_string(), "{method} {path}");
+        recorded += after - before;
+        let id = if answer.text.is_empty() { Value::Null } else { answer.json()["id"].clone() };
+        ids.push(id.as_str().unwrap_or_default().to_owned());
+    }
+    assert!(recorded >= 14, "they are recorded: {recorded}");
+
+    // What the document promises of all of them; a whole-system test that gets such an answer without the header fails.
+    let document = bench.call(Method::GET, "/openapi.json").send().await.json();
+    for (method, path, _) in TABLE.iter().filter(|(method, ..)| *method != "GET") {
+        let reason = COMMANDS_OF_NO_POSITION.iter().find(|(known, _)| known == path);
+        let responses = &document["paths"][documented(path)][method.to_lowercase()]["responses"];
+        for (status, response) in
+            responses.as_object().unwrap().iter().filter(|(status, _)| *status < &"300".to_owned())
+        {
+            let promised = response["headers"].get("Waymark-Position").is_some();
+            assert_eq!(promised, reason.is_none() && status != "202", "{method} {path} {status}");
+        }
+    }
+    for (path, reason) in COMMANDS_OF_NO_POSITION {
+        assert!(TABLE.iter().any(|(method, known, _)| *method != "GET" && known == path), "{path} is served");
+        assert!(reason.ends_with('.'), "{path}: why?");
+    }
 }
 
 #[tokio::test]

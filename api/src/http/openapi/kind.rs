@@ -4,6 +4,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{Content, RefOr, Response};
 
 use crate::admission::may_be_heavy;
+use crate::http::position::commands_are_positioned;
 
 /// The schemas of answers to commands.
 const ACCEPTED: [&str; 2] = ["Accepted", "Registered"];
@@ -21,6 +22,8 @@ pub(super) struct Kind {
     pub(super) waits: bool,
     /// It is a command: what it does is recorded in the log.
     pub(super) is_command: bool,
+    /// What it did is answered with the position that it was recorded at.
+    pub(super) positioned: bool,
     /// It is a command on a customer, which has a version.
     pub(super) on_a_customer: bool,
     /// It is a report or an export, of which a few are answered at a time.
@@ -39,6 +42,7 @@ impl Kind {
             has_body: operation.request_body.is_some(),
             waits: parameters(operation).any(|parameter| parameter.name == "min_position"),
             is_command,
+            positioned: method != "get" && commands_are_positioned(path),
             is_bounded: may_be_heavy(&method.to_ascii_uppercase(), path),
             on_a_customer: is_command && versioned.iter().any(|prefix| path.starts_with(prefix)),
         }

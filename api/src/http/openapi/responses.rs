@@ -185,7 +185,7 @@ fn success_headers(kind: Kind, status: &str) -> Vec<&'static str> {
     if kind.of_a_tenant {
         headers.extend(["RateLimit", "RateLimitPolicy"]);
     }
-    if kind.is_command || kind.waits {
+    if kind.waits || kind.positioned && status != "202" {
         headers.push("WaymarkPosition");
     }
     if kind.is_command {

@@ -130,8 +130,8 @@ pub(super) struct Why {
 
 /// Revoke an API key
 ///
-/// The key is rejected immediately on this node and within a second on others; a request that names a later
-/// `min_position` sees the revocation immediately. Revocation is permanent.
+/// The key is rejected immediately on this node and within a second on others; a request that names the `Waymark-Position` of
+/// this answer as `min_position` sees the revocation immediately. Revocation is permanent.
 #[utoipa::path(
     delete, path = "/v1/admin/keys/{id}", tag = "admin",
     params(("id" = Uuid, Path, description = "The key's id."), Why),
