@@ -539,7 +539,8 @@ async fn a_funnel_counts_by_the_definition_that_it_names() {
     // What was known before the fifth moved, and one of them, the caller and whenever.
     let then = funnel(&format!("definition=stock&known_position={before_slow_moved}")).await;
     assert_eq!(counts(&then), [1, 1, 0, 1, 2]);
-    let nobodys = funnel("definition=stock&owner=rep:nobody").await;
+    let _ = team.rep("idle");
+    let nobodys = funnel("definition=stock&owner=rep:idle").await;
     assert_eq!(counts(&nobodys), [0; 5]);
 }
 

@@ -278,6 +278,7 @@ async fn both_times_are_echoed_and_only_one_state_of_knowledge_is_named() {
 #[tokio::test]
 async fn figures_are_served_for_every_kind_of_question() {
     let (bench, key) = Bench::with_pipeline().await;
+    let _ = bench.key("rep:li", &[Role::Rep]).await;
     let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
     bench.catch_up().await;
     for path in [

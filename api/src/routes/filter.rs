@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::customers::body::OwnerName;
-use super::people::no_team;
+use super::people::{no_team, require_owner};
 use super::{AppState, fields, known};
 use crate::app::Caller;
 use crate::domain::{Label, Owner};
@@ -80,8 +80,8 @@ impl CustomerFilterParams {
     /// The filter, with the team of the instant asked about, and what the caller sees now.
     ///
     /// # Errors
-    /// 422 when there was no such team then, or a field is not declared or not for the caller to read, or a
-    /// sub-status or a version that never was.
+    /// 422 when nobody is known by the owner's name, there was no such team then, or a field is not declared or not for the
+    /// caller to read, or a sub-status or a version that never was.
     pub(super) async fn filter(
         self,
         state: &AppState,
@@ -89,6 +89,7 @@ impl CustomerFilterParams {
         at: &AsOf,
     ) -> Result<CohortFilter, Problem> {
         let who = self;
+        require_owner(state, caller, who.owner.as_ref().map(|owner| &owner.0)).await?;
         let reps = match &who.team {
             Some(team) => Some(reps(state, caller, team, at).await?),
             None => None,

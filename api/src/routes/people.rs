@@ -3,21 +3,25 @@
 //! Somebody is known who is a member, has a key, is in a team or leads one, stands in for somebody or is stood in for, owns
 //! customers or did, or has acted. Reps need not be registered: so naming one where that makes them somebody (in a team, as
 //! an owner, as the receiver of a robot) is taken as it is, and naming one where nothing would ever come of it (their work,
-//! their leave, their customers to hand over) is refused.
+//! their leave, their customers to show, to count or to hand over) is refused.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::AppState;
 use crate::app::Caller;
 use crate::domain::company::Company;
+use crate::domain::company::rights::Rights;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::{Actor, Label};
+use crate::domain::{Actor, Label, Owner};
 use crate::http::RepName;
 use crate::problem::Problem;
 
+/// How long the read models may take to catch up with the log before somebody is told to be nobody.
+const WAIT: Duration = Duration::from_secs(10);
 /// How many known names a refusal lists.
 const LISTED: usize = 20;
 
@@ -53,19 +57,20 @@ pub(super) async fn require(
     if company_knows(&company, rep.id()) {
         return Ok(());
     }
-    let callers = callers(state, caller).await?;
-    if callers.contains(rep.id()) {
+    if callers(&*state.app.rights.now(caller.tenant).await?).contains(rep.id()) {
         return Ok(());
     }
-    let (projections, id) = (&state.app.projections, rep.id());
-    let mut board = projections.board(caller.tenant).await?;
-    if board.owns(id).await? || board.has_ever_acted(id).await? {
+    if state.app.projections.board(caller.tenant).await?.owns(rep.id()).await? {
         return Ok(());
     }
-    // What another process has set up a moment ago counts before somebody is told to be nobody.
+    // What another process has set up, or anyone has recorded, a moment ago counts before somebody is told to be nobody.
     state.app.refresh_definitions(caller.tenant).await?;
     company = state.app.companies.now(caller.tenant).await?;
-    if company_knows(&company, rep.id()) {
+    let callers = callers(&state.app.rights.fresh(caller.tenant).await?.0);
+    if company_knows(&company, rep.id())
+        || callers.contains(rep.id())
+        || has_a_past(state, caller, rep.id()).await?
+    {
         return Ok(());
     }
     let mut names: BTreeSet<&str> = callers.iter().map(String::as_str).collect();
@@ -73,6 +78,36 @@ pub(super) async fn require(
     // Who works here is for those to read who lead them.
     let told = names.into_iter().take(if caller.actor.supervises() { LISTED } else { 0 });
     Err(nobody(field, rep, &told.collect::<Vec<_>>()))
+}
+
+/// Insists that somebody is known by the name of the owner whose customers are asked for. A pool is no person.
+///
+/// # Errors
+/// 422 where nobody is.
+pub(super) async fn require_owner(
+    state: &AppState,
+    caller: &Caller,
+    owner: Option<&Owner>,
+) -> Result<(), Problem> {
+    let rep = match owner {
+        Some(Owner::Rep(rep)) => RepName::parse(rep),
+        Some(Owner::Pool(_)) | None => None,
+    };
+    match rep {
+        Some(rep) => require(state, caller, "owner", &rep).await,
+        None => Ok(()),
+    }
+}
+
+/// Whether a rep owned customers or acted, by all that is in the log now.
+async fn has_a_past(state: &AppState, caller: &Caller, rep: &str) -> Result<bool, Problem> {
+    let projections = &state.app.projections;
+    let head = state.app.store.head(caller.tenant).await?.position;
+    for model in ["board", "timeline"] {
+        projections.wait_for(caller.tenant, model, head, WAIT).await?;
+    }
+    let mut board = projections.board(caller.tenant).await?;
+    Ok(board.owns(rep).await? || board.has_ever_acted(rep).await?)
 }
 
 /// Insists that there is a team of that key.
@@ -120,13 +155,12 @@ fn company_knows(company: &Company, rep: &str) -> bool {
 }
 
 /// Those who have a key or are members, by the names under which they own customers.
-async fn callers(state: &AppState, caller: &Caller) -> Result<BTreeSet<String>, Problem> {
-    let rights = state.app.rights.now(caller.tenant).await?;
+fn callers(rights: &Rights) -> BTreeSet<String> {
     let keys = rights.keys.values().filter(|known| known.is_valid());
     let keys = keys.map(|known| Actor::new(&*known.key.actor, known.key.roles.iter().copied()));
     let members = rights.members.iter();
     let members = members.map(|(name, member)| Actor::new(name, member.roles.iter().copied()));
-    Ok(keys.chain(members).filter_map(|actor| actor.rep_id().map(str::to_owned)).collect())
+    keys.chain(members).filter_map(|actor| actor.rep_id().map(str::to_owned)).collect()
 }
 
 fn nobody(field: &str, rep: &RepName, known: &[&str]) -> Problem {

@@ -21,6 +21,7 @@ use crate::projections::reports::reps::{RepsQuery, RepsReport};
 use crate::projections::stats::credit::Attribution;
 use crate::routes::AppState;
 use crate::routes::filter::{self, CustomerFilterParams};
+use crate::routes::people::require_owner;
 
 /// More than N days of silence is too long, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
@@ -119,6 +120,7 @@ async fn named(
     at: &AsOf,
 ) -> Result<Option<BTreeSet<String>>, Problem> {
     let (owner, team) = who.take_people();
+    require_owner(state, caller, owner.as_ref()).await?;
     let team = match &team {
         Some(team) => Some(filter::reps(state, caller, team, at).await?),
         None => None,

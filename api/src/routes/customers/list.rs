@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
 use crate::routes::filter::{any_of, reps};
+use crate::routes::people::require_owner;
 use crate::routes::{AppState, known};
 
 /// The order of a list.
@@ -119,6 +120,7 @@ pub(super) async fn list(
         let message = Label::new("此角色不能按名称搜索。", "This role is not permitted to search by name.");
         return Err(Problem::invalid_value("q", message));
     }
+    require_owner(&state, &caller, params.owner.as_ref().map(|owner| &owner.0)).await?;
     let reps = match &params.team {
         Some(team) => Some(reps(&state, &caller, team, &at).await?),
         None => None,

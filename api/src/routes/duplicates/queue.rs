@@ -12,6 +12,7 @@ use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
 use crate::projections::board::{SuspectQuery, SuspectQueue};
 use crate::routes::customers::body::OwnerName;
+use crate::routes::people::require_owner;
 use crate::routes::{AppState, known};
 
 /// Which suspects.
@@ -56,6 +57,7 @@ pub(super) async fn queue(
         sub_status: known::sub_statuses(&state, &caller, which.sub_status).await?,
     };
     consistency.wait(&state, &caller, "board").await?;
+    require_owner(&state, &caller, query.owner.as_ref()).await?;
     let visibility = state.app.visibility(&caller).await?;
     let mut queue =
         state.app.projections.board(caller.tenant).await?.suspect_queue(&query, &visibility).await?;
