@@ -16,7 +16,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use crate::http::testing::Answer;
-use routes::{Ask, commands, pages, paired, reads, served};
+use routes::{Ask, commands, filled, forms, pages, paired, reads, served};
 use world::{CLASSES, Class, Who, World, done};
 
 /// Everything that an answer says: its body, and its headers.
@@ -318,7 +318,64 @@ async fn every_command_is_open_to_whom_it_should_be_and_its_answer_tells_of_nobo
     insta::assert_snapshot!("who_may_do_what", golden);
 }
 
+#[tokio::test]
+async fn every_form_of_the_console_is_open_to_whom_it_should_be_and_its_answer_tells_of_nobody_else() {
+    let mut world = World::new().await;
+    for class in CLASSES {
+        world.seed(class).await;
+    }
+    world.merge_away().await;
+    world.spare(40).await;
+    let (mut spares, mut faults) = ([1_usize; CLASSES.len()], Vec::new());
+    let mut golden = format!("columns: {}\n", words(&world));
+    for (path, fields) in forms() {
+        let classes: Vec<Option<Class>> = match path.starts_with("/console/customers/{id}") {
+            true => CLASSES.map(Some).into(),
+            false => vec![None],
+        };
+        for class in classes {
+            let mut row = Vec::new();
+            for who in &world.callers {
+                let id = class.map(|class| {
+                    let of_class = world.of(class);
+                    of_class.get(spares[class as usize]).or(of_class.first()).cloned().unwrap_or_default()
+                });
+                let asked = match path.as_str() {
+                    "/console/settings/{section}/{act}" => "/console/settings/keys/create".to_owned(),
+                    path => filled(&id.map_or_else(|| path.to_owned(), |id| path.replace("{id}", &id))),
+                };
+                let route = format!("POST {path} {}", class.map_or("", Class::word));
+                let ask = Ask {
+                    method: Method::POST,
+                    route,
+                    path: asked,
+                    body: Some(fields.clone()),
+                    stream: false,
+                };
+                if !ask.is_asked_by(who) {
+                    row.push("-".to_owned());
+                    continue;
+                }
+                // A page that is shown again waits for nothing, and what it shows is what was there before.
+                world.bench.catch_up().await;
+                let answer = ask.send(&world, who).await;
+                assert!(answer.status.as_u16() < 500, "{} {}", ask.route, answer.text);
+                judged(&world, who, &ask, &said(&answer), &mut faults);
+                row.push(answer.status.as_str().to_owned());
+                if let Some(class) = class.filter(|_| answer.status == 303) {
+                    spares[class as usize] += 1;
+                }
+            }
+            let class = class.map_or("", Class::word);
+            let _ = writeln!(golden, "{}\n    {}", format!("POST {path} {class}").trim_end(), row.join(" "));
+        }
+    }
+    faultless(&faults);
+    insta::assert_snapshot!("who_may_send_which_form", golden);
+}
+
 #[test]
 fn the_consoles_pages_are_found() {
     assert!(pages().len() > 8, "{:?}", pages());
+    assert_eq!(forms().len(), 12, "{:?}", forms());
 }

@@ -1,7 +1,7 @@
 //! What is asked of each route, made from the routes that are served: one that nothing here knows how to ask fails.
 
 use axum::http::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::world::{CLASSES, Class, Who, World};
 use crate::http::testing::Answer;
@@ -47,7 +47,15 @@ impl Ask {
             call = call.header("waymark-actor", person);
         }
         if let Some(body) = &self.body {
-            call = call.json(body);
+            call = match body.as_object().filter(|_| self.path.starts_with("/console")) {
+                Some(fields) => {
+                    let fields = fields
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
+                    call.header("sec-fetch-site", "same-origin").form(&fields.collect::<Vec<_>>())
+                }
+                None => call.json(body),
+            };
         }
         call.send().await
     }
@@ -188,6 +196,27 @@ pub(super) fn pages() -> Vec<String> {
     let routes = PAGES.lines().filter(|line| line.contains(".route(\"") && line.contains("get("));
     let path = |line: &str| line.split('"').nth(1).map(str::to_owned);
     routes.filter_map(path).filter(|path| path != "/console/live").collect()
+}
+
+/// The console's forms, with what is filled in: its pages that are sent something.
+pub(super) fn forms() -> Vec<(String, Value)> {
+    let routes = PAGES.lines().filter(|line| line.contains(".route(\"") && line.contains("post("));
+    let path = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    let filled_in = |path: String| {
+        let fields = match path.as_str() {
+            "/console/customers/{id}/{act}" => json!({"text": "seen"}),
+            "/console/customers/{id}/move" => {
+                json!({"to": "need_confirmed", "note": "seen", "next_step": "call"})
+            }
+            "/console/customers/{id}/undo" => json!({"event": NOBODY, "reason": "by mistake"}),
+            "/console/customers" => json!({"pipeline": "landian-6", "name": "Pier Nine"}),
+            "/console/approvals/{id}" => json!({"decision": "approve"}),
+            "/console/settings/{section}/{act}" => json!({"actor": "rep:sun", "roles+rep": "on"}),
+            _ => json!({}),
+        };
+        (path, fields)
+    };
+    routes.filter_map(path).map(filled_in).collect()
 }
 
 /// Who is asked to do what of a route that commands: of a customer of each class, or once. The body is the document's
