@@ -16,7 +16,7 @@ use super::receipts::{Shape, StoredOutcome, answers, store_error};
 use super::{App, AppError, BatchError, Caller, CommandAnswer};
 
 /// How often a decision is made again because others changed what it was made on.
-pub(super) const ATTEMPTS: u32 = 64;
+const ATTEMPTS: u32 = 64;
 
 /// How fresh what a decision is made on must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

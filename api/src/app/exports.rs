@@ -3,11 +3,28 @@
 use uuid::Uuid;
 use waymark_domain::company::CompanyEvent;
 use waymark_domain::company::event::ExportStarted;
-use waymark_eventstore::{Append, Draft, StoreError};
+use waymark_eventstore::{Append, Draft};
 
-use super::execute::{ATTEMPTS, Freshness};
-use super::receipts::store_error;
-use super::{App, AppError, Caller};
+use super::answer::Request;
+use super::execute::{Committed, Decision, Freshness, Plan};
+use super::{App, AppError, BatchError, Caller, CommandMeta};
+
+impl Decision for ExportStarted {
+    type Staged = ();
+
+    async fn plan(&self, app: &App, request: Request<'_>, _: Freshness) -> Result<Plan<()>, BatchError> {
+        let Request { caller, meta } = request;
+        let event = CompanyEvent::ExportStarted(self.clone());
+        let draft = app.company_draft(caller, &event, (app.clock)())?;
+        let draft = Draft { correlation_id: meta.correlation_id, ..draft };
+        let append = Append::new(caller.tenant, vec![draft]);
+        Ok(Plan { append, read_to: 0, outcomes: Vec::new(), staged: () })
+    }
+
+    async fn committed(&self, _: &App, _: Request<'_>, _: Committed<()>) -> Result<(), AppError> {
+        Ok(())
+    }
+}
 
 impl App {
     /// Records that a file is about to be handed out. Without the record there is no file.
@@ -20,16 +37,8 @@ impl App {
         request_id: Option<Uuid>,
         export: ExportStarted,
     ) -> Result<(), AppError> {
-        let draft = self.company_draft(caller, &CompanyEvent::ExportStarted(export), (self.clock)())?;
-        let draft = Draft { correlation_id: request_id, ..draft };
-        let mut keys = Freshness::Cached;
-        for _ in 0..ATTEMPTS {
-            let append = Append::new(caller.tenant, vec![draft.clone()]);
-            match self.store.append(self.with_endpoint(caller, append, keys).await?).await {
-                Err(StoreError::Conflict { .. }) => keys = Freshness::Current,
-                outcome => return outcome.map_err(store_error).map(drop),
-            }
-        }
-        Err(AppError::Contention)
+        let meta = CommandMeta { correlation_id: request_id, ..CommandMeta::default() };
+        let recorded = self.run(Request { caller, meta: &meta }, &export).await;
+        recorded.map(drop).map_err(|stopped| stopped.error)
     }
 }

@@ -72,7 +72,10 @@ impl Pipelines {
         known_at: DateTime<Utc>,
     ) -> Result<BTreeMap<String, Arc<Versions>>, AppError> {
         let all = self.in_force(tenant, None).await?.versions;
-        let known = |versions: &Versions| {
+        let known = |versions: &Arc<Versions>| {
+            if versions.all().iter().all(|one| one.published_at <= known_at) {
+                return versions.clone();
+            }
             let mut known = Versions::default();
             let published = versions.all().iter().filter(|one| one.published_at <= known_at);
             published.for_each(|one| known.add(one.clone()));

@@ -28,7 +28,7 @@ pub(super) enum StoredOutcome {
 
 impl StoredOutcome {
     /// The outcome of a command that was not carried out, where that is an answer to it rather than a failure of the service.
-    fn of_refusal(error: &AppError) -> Option<Self> {
+    pub(super) fn of_refusal(error: &AppError) -> Option<Self> {
         match error {
             AppError::Refused(refusal) => Some(Self::Refused(refusal.as_ref().clone())),
             AppError::NotFound { what, id } => Some(Self::NotFound { what: what.clone(), id: id.clone() }),

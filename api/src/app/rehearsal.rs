@@ -7,7 +7,7 @@ use waymark_eventstore::TenantId;
 
 use super::answer::Request;
 use super::execute::Freshness;
-use super::receipts::Shape;
+use super::receipts::{Shape, StoredOutcome};
 use super::staging::Staged;
 use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
 
@@ -60,14 +60,13 @@ impl App {
         }
         let decided = self.stage(request, command, Freshness::Current, &mut rehearsal.staged).await;
         let events = rehearsal.staged.take_decided();
-        // What is kept under a key is what was decided: an answer, or a refusal.
-        if let Some(key) = &meta.idempotency_key {
-            let outcome = match &decided {
-                Ok(()) => Some(Ok(())),
-                Err(AppError::Refused(refusal)) => Some(Err(AppError::Refused(refusal.clone()))),
-                Err(_) => None,
-            };
-            rehearsal.sent.extend(outcome.map(|outcome| (key.clone(), (meta.digest, outcome))));
+        // What a receipt would keep under the key.
+        let is_kept = match &decided {
+            Ok(()) => true,
+            Err(error) => StoredOutcome::of_refusal(error).is_some(),
+        };
+        if let Some(key) = meta.idempotency_key.as_ref().filter(|_| is_kept) {
+            rehearsal.sent.insert(key.clone(), (meta.digest, decided.clone()));
         }
         decided.map(|()| events)
     }

@@ -83,7 +83,8 @@ where
     /// # Errors
     /// 400 and 422 with everything that is wrong with it.
     pub fn read(query: &str) -> Result<Self, Problem> {
-        Self::of(&parameters(query)?)
+        let given = parameters(query)?;
+        Self::of(&given, Self::faults(&given))
     }
 
     /// The same of a read that waits for the log: how long, and for what, every group may leave to the layer that did.
@@ -92,23 +93,25 @@ where
     /// As [`Self::read`].
     pub(super) fn read_after_waiting(query: &str) -> Result<Self, Problem> {
         let given = parameters(query)?;
-        let own =
-            [faults_of::<A>(&given), faults_of::<B>(&given), faults_of::<C>(&given), faults_of::<D>(&given)];
-        let is_waiting = |name: &String| {
-            matches!(name.as_str(), "min_position" | "wait_ms")
-                && own.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)))
-        };
-        let (waiting, rest) = given.into_iter().partition(|(name, _)| is_waiting(name));
-        let Waiting { wait_ms, .. } = strict::read(&Value::Object(waiting), Source::Query)?;
+        let mut faults = Self::faults(&given);
+        let (waiting, rest): (Map<_, _>, Map<_, _>) = given.into_iter().partition(|(name, _)| {
+            matches!(name.as_str(), "min_position" | "wait_ms") && is_disowned(&faults, name)
+        });
+        let Waiting { wait_ms, .. } = strict::read(&Value::Object(waiting.clone()), Source::Query)?;
         check_wait(wait_ms)?;
-        Self::of(&rest)
+        for of in &mut faults {
+            of.retain(|fault| !waiting.contains_key(&fault.field));
+        }
+        Self::of(&rest, faults)
     }
 
-    fn of(given: &Map<String, Value>) -> Result<Self, Problem> {
-        let faults =
-            [faults_of::<A>(given), faults_of::<B>(given), faults_of::<C>(given), faults_of::<D>(given)];
-        let disowned = |name: &String| faults.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)));
-        let unknown = given.iter().filter(|(name, _)| disowned(name)).flat_map(names_as_given);
+    /// What each group has against the parameters. What one does not know may be another's.
+    fn faults(given: &Map<String, Value>) -> [Vec<Fault>; 4] {
+        [faults_of::<A>(given), faults_of::<B>(given), faults_of::<C>(given), faults_of::<D>(given)]
+    }
+
+    fn of(given: &Map<String, Value>, faults: [Vec<Fault>; 4]) -> Result<Self, Problem> {
+        let unknown = given.iter().filter(|(name, _)| is_disowned(&faults, name)).flat_map(names_as_given);
         let unknown = unknown.map(|field| Fault { field, kind: FaultKind::Unknown });
         let wrong = faults.iter().flatten().filter(|fault| fault.kind != FaultKind::Unknown).cloned();
         let all: Vec<Fault> = unknown.chain(wrong).collect();
@@ -120,7 +123,7 @@ where
     }
 }
 
-/// What a group has against the parameters. What it does not know may be another's.
+/// What a group has against the parameters.
 fn faults_of<T: DeserializeOwned>(given: &Map<String, Value>) -> Vec<Fault> {
     strict::read::<T>(&Value::Object(given.clone()), Source::Query)
         .map_or_else(|faults| faults.all, |_| Vec::new())
@@ -146,6 +149,11 @@ fn group<T: DeserializeOwned>(known: &Value) -> Result<T, Problem> {
 
 fn is_unknown(fault: &Fault, name: &str) -> bool {
     fault.kind == FaultKind::Unknown && fault.field == name
+}
+
+/// Whether no group knows the parameter.
+fn is_disowned(faults: &[Vec<Fault>; 4], name: &str) -> bool {
+    faults.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)))
 }
 
 /// What stands before the key of a custom field in the name of its parameter.

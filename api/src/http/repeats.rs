@@ -1,4 +1,4 @@
-//! Requests that come twice under one `Idempotency-Key`, and what is told of everything that is wrong with one.
+//! Requests that come twice under one `Idempotency-Key`, and that everything wrong with one is reported.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -139,7 +139,27 @@ async fn a_bulk_request_that_comes_twice_is_carried_out_once_line_by_line() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_body_is_told_of_at_once() {
+async fn a_dry_run_keeps_under_a_key_what_carrying_out_would_keep() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
+    let note = |customer: &str| {
+        let body = json!({"text": "x"});
+        json!({"command": "note", "customer_id": customer, "body": body, "idempotency_key": "k"}).to_string()
+    };
+    let (unknown, known) = (note("01930000-0000-7000-8000-000000000000"), note(&id));
+    let told = async |query: &str| {
+        let call = bench.call(Method::POST, &format!("/v1/bulk{query}")).key(&admin);
+        let content = [unknown.clone(), known.clone()].join("\n");
+        let told = lines(&call.body("application/x-ndjson", content).send().await);
+        told.iter().map(|line| line["problem"]["code"].clone()).collect::<Vec<_>>()
+    };
+    let tried = told("?dry_run=true").await;
+    assert_eq!(tried, ["not-found", "idempotency-key-reused"]);
+    assert_eq!(tried, told("").await);
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_body_is_reported_at_once() {
     let (bench, admin) = Bench::with_pipeline().await;
     let id = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
     let command = |what: &str| format!("/v1/customers/{id}/{what}");

@@ -174,7 +174,7 @@ async fn whom_a_customer_was_merged_into_is_told_only_who_sees_that_one() {
 }
 
 #[tokio::test]
-async fn a_customer_told_apart_from_one_that_is_not_seen_does_not_name_it() {
+async fn a_customer_marked_as_distinct_from_one_that_is_not_seen_does_not_name_it() {
     let world = with(&[Class::Own, Class::South]).await;
     let (own, south) = (world.first(Class::Own), world.first(Class::South));
     let apart = json!({"other": south, "reason": "two branches"});

@@ -6,6 +6,7 @@
 
 mod cases;
 mod parameters;
+mod repeats;
 mod routes;
 mod world;
 
@@ -209,7 +210,7 @@ async fn every_answer_shows_everybody_what_they_may_see_and_no_more() {
     }
     world.bench.tick().await;
     let after = told(&world).await;
-    let mut told_apart = Vec::new();
+    let mut differing = Vec::new();
     for ((route, before), (_, after)) in before.iter().zip(&after) {
         // What is about the hidden ones was about nobody before; the feed, the rates and the measurements grew.
         let other = ["south", "lake", "alien", "stream", "rates", "metrics"];
@@ -221,12 +222,12 @@ async fn every_answer_shows_everybody_what_they_may_see_and_no_more() {
         for ((_, before), (_, after)) in before.iter().zip(after) {
             let (before, after) = (without_positions(before), without_positions(after));
             if before != after {
-                told_apart.push(format!("{route} tells of another region:\n{before}\n{after}"));
+                differing.push(format!("{route} tells of another region:\n{before}\n{after}"));
             }
         }
     }
 
-    faultless(&told_apart);
+    faultless(&differing);
 
     world.seed(Class::Gone).await;
     world.merge_away().await;
