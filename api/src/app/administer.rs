@@ -21,7 +21,7 @@ struct Administer<'a> {
     credential: &'a Credential,
 }
 
-/// What the answer to a command says of what it makes, so that a repeat is told of the same: everything but its secret.
+/// What the answer to a command says of what it makes, so that a repeat has the same in its answer: everything but its secret.
 fn made_by(command: &RightsCommand) -> Map<String, Value> {
     let made = match command {
         RightsCommand::CreateKey(key) => json!({"id": key.id}),

@@ -105,7 +105,7 @@ impl AppError {
     }
 }
 
-/// Who asks for something, and what comes with it.
+/// The caller of a command, and what comes with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) caller: &'a Caller,

@@ -155,7 +155,7 @@ impl App {
     }
 
     /// The context that a command about a customer of this owner would have had at an instant, by what was known of it: the
-    /// definitions, the fields and the deputies of then. Who asks is who asks now.
+    /// definitions, the fields and the deputies of then. The caller is the caller of now.
     pub(crate) async fn context_then(
         &self,
         caller: &Caller,

@@ -1,28 +1,16 @@
 //! Where requests came from, beside what they recorded: personal of the one who acted, and sealed as such.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use waymark_domain::people::reads_people;
 use waymark_eventstore::vault::{ActorKey, ActorText, OfActor};
 use waymark_eventstore::{Append, Entry, Envelope, StoreError};
 
 use super::execute::Freshness;
-use super::{App, AppError, Caller};
+use super::{App, AppError, Caller, Endpoint};
 use crate::ambient::random_bytes;
 
 /// How often it is looked whether another request has stored an actor's first key.
 const ATTEMPTS: u32 = 8;
-
-/// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// The network address; at the command line, the name of the host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    /// The program, as it calls itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-}
 
 /// The members of a document that say where its command came from, once they are readable.
 pub(crate) const ADDRESS: &str = "originaddress";
@@ -51,17 +39,7 @@ impl App {
         if !append.events.iter().any(|draft| is_own(&draft.actor)) {
             return Ok(append);
         }
-        let kept = match freshness {
-            Freshness::Cached => self.vault.kept_of_actor(caller.tenant, &caller.actor.name),
-            Freshness::Current => None,
-        };
-        let key = match kept {
-            Some(key) => key,
-            None => match self.actor_key(caller).await? {
-                Some(key) => key,
-                None => return Ok(append),
-            },
-        };
+        let Some(key) = self.actor_key(caller, freshness).await? else { return Ok(append) };
         let text =
             serde_json::to_string(&**endpoint).map_err(|error| AppError::Unreadable(error.to_string()))?;
         for draft in append.events.iter_mut().filter(|draft| is_own(&draft.actor)) {
@@ -72,9 +50,14 @@ impl App {
     }
 
     /// The caller's own key. The first is stored before anything is sealed with it: of several requests at once one stores it,
-    /// and all use that one.
-    async fn actor_key(&self, caller: &Caller) -> Result<Option<ActorKey>, AppError> {
+    /// and all use that one. None once the last one was destroyed that an actor can have.
+    async fn actor_key(&self, caller: &Caller, freshness: Freshness) -> Result<Option<ActorKey>, AppError> {
         let tenant = caller.tenant;
+        if freshness == Freshness::Cached
+            && let Some(kept) = self.vault.kept_of_actor(tenant, &caller.actor.name)
+        {
+            return Ok(Some(kept));
+        }
         for _ in 0..ATTEMPTS {
             let subject = match self.vault.of_actor(tenant, &caller.actor.name).await? {
                 OfActor::Key(key) => return Ok(Some(key)),

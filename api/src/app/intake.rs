@@ -157,7 +157,7 @@ impl App {
         Ok(IntakePlan { events, resource: answer(&intaken, reason.as_ref()), turn })
     }
 
-    /// Scores a known customer of whom a lead came in again. One that waits in a pool and crosses the threshold by it is assigned.
+    /// Scores a known customer of whom another lead arrived. One that waits in a pool and crosses the threshold by it is assigned.
     pub(super) async fn intake_again(
         &self,
         caller: &Caller,

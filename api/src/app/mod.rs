@@ -7,8 +7,10 @@
 mod administer;
 mod answer;
 mod approvals;
+mod caller;
 mod command;
 mod company;
+mod company_draft;
 mod context;
 mod customer;
 mod customer_cache;
@@ -42,18 +44,19 @@ mod visibility;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waymark_domain::{Actor, Zones};
+use waymark_domain::Zones;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{Clock, EventStore, TenantId};
+use waymark_eventstore::{Clock, EventStore};
 use waymark_projections::Projections;
 
 pub(crate) use administer::id_of_made;
 pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
+pub use caller::{Caller, Endpoint};
 pub use command::{Action, CustomerCommand};
 pub use company::Companies;
+pub(crate) use company_draft::company_draft;
 pub(crate) use customer_cache::decode as decode_customer_event;
 pub(crate) use document::customer_of;
-pub(crate) use draft::company_draft;
 pub(crate) use endpoint::{ADDRESS, CLIENT};
 #[cfg(test)]
 pub(crate) use fold_cache::FRESH_FOR;
@@ -72,7 +75,6 @@ use crate::ambient::IdGenerator;
 use crate::auth::Rights;
 use crate::automation::clock::AutomationPause;
 use customer_cache::CustomerCache;
-pub use endpoint::Endpoint;
 
 /// What the service is made of. Cheap to clone.
 #[derive(Clone)]
@@ -106,21 +108,6 @@ pub struct App {
     turns: intake::Turns,
     /// Whose turn it is of the requests under one idempotency key.
     key_turns: once::KeyTurns,
-}
-
-/// Who acts, for which tenant, with what power.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Whose data.
-    pub tenant: TenantId,
-    /// Who.
-    pub actor: Actor,
-    /// The credential that acts for the actor, when it is not the actor's own.
-    pub via: Option<String>,
-    /// How the command came in when not from a person: `import`, `rule`.
-    pub origin: Option<&'static str>,
-    /// Where the request came from, where it came from outside.
-    pub endpoint: Option<Arc<Endpoint>>,
 }
 
 impl App {

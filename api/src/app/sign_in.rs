@@ -18,7 +18,7 @@ use crate::eventstore::TenantId;
 /// How long somebody stays signed in, at most: a working day.
 const SESSION: TimeDelta = TimeDelta::hours(12);
 
-/// A link that was made, as it is told of without its text.
+/// A link that was made, without its text.
 #[derive(Debug, Clone, Deserialize)]
 pub struct MadeLink {
     /// The link's id.

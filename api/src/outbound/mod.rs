@@ -18,6 +18,7 @@ pub mod guard;
 mod manage;
 mod message;
 mod queue;
+mod receiver_event;
 mod recorded;
 mod replay;
 pub mod robot;
@@ -44,8 +45,8 @@ use bucket::Bucket;
 use client::Client;
 pub use dispatcher::Dispatcher;
 pub use manage::{MOST_RECEIVERS, NewRobot, NewWebhook, Rejected};
-pub use recorded::recorded;
-pub use replay::Wanted;
+pub use receiver_event::recorded;
+pub use replay::ReplaySelection;
 pub use store::{OutboundError, OutboundStore};
 
 /// Everything that messages are carried with.

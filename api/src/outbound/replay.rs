@@ -12,7 +12,7 @@ const PAGE: u32 = 200;
 
 /// Which messages are sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ReplaySelection {
     /// Every dead letter.
     Dead,
     /// The message of one event.
@@ -30,13 +30,13 @@ impl Outbound {
         &self,
         tenant: TenantId,
         endpoint: &Endpoint,
-        wanted: Wanted,
+        wanted: ReplaySelection,
     ) -> Result<u64, OutboundError> {
         let now = (self.app.clock)();
         match wanted {
-            Wanted::Dead => self.store.revive_dead(tenant, endpoint.id, now).await,
-            Wanted::Event(event) => self.store.revive_event(tenant, endpoint.id, event, now).await,
-            Wanted::Positions(from, to) => self.replay_positions(tenant, endpoint, from, to).await,
+            ReplaySelection::Dead => self.store.revive_dead(tenant, endpoint.id, now).await,
+            ReplaySelection::Event(event) => self.store.revive_event(tenant, endpoint.id, event, now).await,
+            ReplaySelection::Positions(from, to) => self.replay_positions(tenant, endpoint, from, to).await,
         }
     }
 

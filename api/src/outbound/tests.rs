@@ -122,7 +122,7 @@ impl Scene {
         answer.json()
     }
 
-    /// A webhook that is told of registrations. Answers its id and its key.
+    /// A webhook that receives registrations. Answers its id and its key.
     async fn webhook(&self) -> (String, WebhookKey) {
         self.webhook_with(json!({"types": ["customer.registered"]})).await
     }
@@ -393,7 +393,7 @@ async fn a_receiver_in_another_process_s_hands_is_left_alone_until_that_says_no_
 }
 
 #[tokio::test]
-async fn what_has_become_of_messages_is_kept_for_its_days_and_not_an_hour_longer() {
+async fn outcomes_of_messages_are_kept_for_their_days_and_not_an_hour_longer() {
     let scene = Scene::new().await;
     let (webhook, _) = scene.webhook().await;
     scene.register().await;

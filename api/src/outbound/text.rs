@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reminder_that_has_no_room_is_cut_rather_than_kept_back_for_ever() {
+    fn a_reminder_that_has_no_room_is_cut_rather_than_kept_back_permanently() {
         let long = Message { text: Label::same("报".repeat(1_000)), ..message(1) };
         let (text, told) = digest(&[long.clone(), long], Language::Zh, 2_048);
         assert_eq!(told, 1);
