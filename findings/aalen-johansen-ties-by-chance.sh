@@ -4,7 +4,7 @@
 # warning): by little, but so that now the event, now a deal that is still open comes first. Of the twelve deals below, of
 # which six are still open after the day on which five were won and one was lost, the share won is 5/12 = 0.4167 by
 # definition and in scikit-survival 0.28.0; lifelines answers with figures from there to 0.9167, another one from run to
-# run, and with 0.8 on the average. A seed that was set before does not help: it seeds the generator of numpy anew, from
+# run, and with 0.8 on the average. A seed that was set before does not help: it seeds the generator of numpy again, from
 # the system. With one more lost deal nothing is shifted, and the figure is right. Who gives it `seed=` gets one of the
 # wrong figures for good.
 set -euo pipefail

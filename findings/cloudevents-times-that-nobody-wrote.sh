@@ -5,7 +5,7 @@
 #   (cloudevents 2.2.0 in PyPI) say that it was at the present moment. Each receiver of one event has another time for it;
 # - of a leap second (2016-12-31T23:59:60Z) the one for JavaScript makes the present moment as well, without an error;
 # - the one for JavaScript cuts all others to milliseconds: an event that is passed on is no longer the one that was
-#   signed, and two of one millisecond can no longer be told apart.
+#   signed, and two of one millisecond can no longer be distinguished.
 # It needs Node.js.
 set -euo pipefail
 work=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # PM4Py 2.7.23.11 reads a valid OCEL 2.0 JSON log and writes it again. What the second file says otherwise:
-# 1. instants of events lose their fraction, so that two events of the same second can no longer be told apart by time
+# 1. instants of events lose their fraction, so that two events of the same second can no longer be distinguished by time
 #    (the instant of a changed attribute keeps it);
 # 2. of the declared types integer becomes `float`, boolean `string`, and time `date`, which OCEL 2.0 does not have;
 # 3. an event without objects and an object without events or relations are gone.

@@ -36,7 +36,7 @@ pub struct CheckpointSigner {
     begun: Mutex<UnboundedReceiver<TenantId>>,
     /// Held while heads are signed: of two who write the file, neither is to lose what the other signed.
     signing: Mutex<()>,
-    /// Told of whenever a head was signed.
+    /// Hears whenever a head was signed.
     signed: Notify,
 }
 
@@ -119,7 +119,7 @@ impl CheckpointSignerError {
 /// The notes of all tenants, as the file holds them.
 type Notes = BTreeMap<Uuid, String>;
 
-/// What signs the first checkpoint of each log, in the transaction of its first entries; each is told of to anyone who listens.
+/// What signs the first checkpoint of each log, in the transaction of its first entries; each is reported to anyone who listens.
 pub(crate) fn first_note(secrets: &Secrets, begun: UnboundedSender<TenantId>) -> FirstNote {
     let seed = secrets.signing_seed;
     Arc::new(move |tenant, size, root| {
@@ -440,7 +440,7 @@ impl CheckpointSigner {
     async fn next(&self, begun: &mut UnboundedReceiver<TenantId>) {
         match tokio::time::timeout(EVERY, begun.recv()).await {
             Ok(Some(tenant)) => {
-                // It was told of before its commit.
+                // It was reported before its commit.
                 let mut position = self.store.watch(tenant);
                 let committed = position.wait_for(|position| *position > 0);
                 tokio::time::timeout(EVERY, committed).await.ok();

@@ -56,7 +56,7 @@ impl KeyFile {
     }
 
     /// A key that a tenant's log can be changed to, on disk. One that was made and never came to be used is taken before another
-    /// is made: anyone who asks again after a crash gets the same. `used` are the keys that the log tells of.
+    /// is made: a caller that repeats it after a crash gets the same. `used` are the keys that the log tells of.
     ///
     /// # Errors
     /// When the file cannot be read or replaced.

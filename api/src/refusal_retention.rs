@@ -1,7 +1,7 @@
 //! Forgets refusals when the time for which they are remembered is over.
 //!
 //! The receipt of a command that was carried out is as old as the log and never forgotten: sent again, it must not be carried
-//! out twice. A refusal changed nothing, and nothing but its age bounds how many there are. A refused command that comes again
+//! out twice. A refusal left everything as it was, and nothing but its age bounds how many there are. A refused command that comes again
 //! after that time is decided again.
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use crate::checkpoint_signer::{CheckpointSigner, CheckpointSignerError};
 
 /// A change as it is asked for.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct RotationRequest {
     /// Why.
     pub(crate) reason: String,
     /// For how many seconds the old key signs beside the new one.
@@ -40,7 +40,7 @@ pub(crate) async fn rotate(
     signer: &CheckpointSigner,
     caller: &Caller,
     meta: &CommandMeta,
-    Asked { reason, overlap_seconds }: Asked,
+    RotationRequest { reason, overlap_seconds }: RotationRequest,
 ) -> Result<CommandAnswer, RotationError> {
     let keys = signer.keys(caller.tenant).await?;
     let Some(current) = keys.last() else {
@@ -208,7 +208,7 @@ mod tests {
     async fn a_crash_after_the_key_was_written_leaves_one_that_the_next_change_takes() {
         let bench = story().await;
         let made = bench.signer().prepare_key(bench.tenant()).await.unwrap();
-        // It signs nothing, and nobody is told of it.
+        // It signs nothing, and nobody hears of it.
         assert_eq!(signatures(&bench, "between").await, 1);
         assert_eq!(words(&states(&bench).await), ["active"]);
         let answer = changed(&bench, 60).await;

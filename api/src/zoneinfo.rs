@@ -80,10 +80,10 @@ fn version(directory: &Path) -> Result<Option<String>, ZoneinfoError> {
         let Some(bytes) = bytes(&directory.join(name))? else { continue };
         let text = String::from_utf8_lossy(&bytes);
         let first = text.lines().next().and_then(|line| line.strip_prefix(prefix)).map(str::trim);
-        let lawful = |version: &&str| {
+        let valid = |version: &&str| {
             (1..=20).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        if let Some(version) = first.filter(lawful) {
+        if let Some(version) = first.filter(valid) {
             return Ok(Some(version.to_owned()));
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_say_its_version_is_told_apart_by_what_it_holds() {
+    fn what_does_not_say_its_version_is_recognised_by_what_it_holds() {
         let directory = tempfile::tempdir().unwrap();
         let utc = |name: &str| {
             let file = directory.path().join(name);

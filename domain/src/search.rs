@@ -14,7 +14,7 @@ pub fn folded(text: &str) -> String {
 
 /// What is sought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sought {
+pub struct SearchTerms {
     /// The words, folded, all of which must stand somewhere in the name or the id, in any order.
     pub words: Vec<String>,
     /// The contacts that the whole text may be: a telephone number in E.164, or an e-mail address. Parts of one find nobody:
@@ -22,7 +22,7 @@ pub struct Sought {
     pub contacts: Vec<String>,
 }
 
-impl Sought {
+impl SearchTerms {
     /// What a text asks for.
     pub fn read(text: &str) -> Self {
         let words = folded(text).split_whitespace().map(str::to_owned).collect();
@@ -64,7 +64,7 @@ mod tests {
         for (q, found) in
             [("foods harbour", true), ("海港 HARB", true), ("harbour pier", false), ("", true), (" ", true)]
         {
-            assert_eq!(Sought::read(q).finds(&name, &[]), found, "{q:?}");
+            assert_eq!(SearchTerms::read(q).finds(&name, &[]), found, "{q:?}");
         }
     }
 
@@ -78,7 +78,7 @@ mod tests {
             ("13800138", false),
             ("example.com", false),
         ] {
-            assert_eq!(Sought::read(q).finds("harbour", &contacts), found, "{q}");
+            assert_eq!(SearchTerms::read(q).finds("harbour", &contacts), found, "{q}");
         }
     }
 }

@@ -222,7 +222,7 @@ async fn everything_that_a_move_asks_for_is_said_at_once_on_every_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leads_may_override_and_it_shows_for_ever() {
+async fn leaders_may_override_and_it_shows_permanently() {
     let team = team(86_400).await;
     let (li, wang) = (team.rep("li"), team.manager("wang"));
     let customer = li.register(team.customer_of("li", "Harbour Foods")).await;

@@ -775,7 +775,7 @@ impl Table {
         self.get("/v1/boards/landian-6?known_at=2024-01-01T00:00:00Z&known_position=3", &[400, 422], "known");
         self.get("/v1/boards/landian-6?known_position=999999", &[400, 422], "known_position");
         self.get("/v1/customers?limit=5&limit=6", &[400, 422], "limit");
-        // Nobody was told of such a position, so the read model cannot be said to be at fault for lacking it.
+        // Nobody received such a position, so the read model cannot be said to be at fault for lacking it.
         self.get("/v1/customers?min_position=999999&wait_ms=0", &[422, 503], "");
     }
 

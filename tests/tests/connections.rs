@@ -81,7 +81,7 @@ async fn a_hundred_and_fifty_idle_connections_at_sixty_four_files_shut_nobody_ou
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_break_off_are_counted_and_leave_no_line_in_the_log_book() {
+async fn bodies_that_break_off_are_counted_and_leave_no_line_in_the_server_log() {
     let installation = Installation::on_sqlite();
     let key = installation.key("admin:root", &["admin"]);
     let server = Narrow::serve(&installation, 1_024);

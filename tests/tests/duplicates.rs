@@ -20,7 +20,7 @@ fn with(team: &Team, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_known_by_an_exact_key_is_refused_naming_the_known_customer() {
+async fn a_customer_known_by_an_exact_key_is_refused_naming_the_known_one() {
     let team = Team::on("landian-6").await;
     let wang = team.manager("wang");
     let mut body = team.customer("Harbour Foods");
@@ -578,7 +578,7 @@ async fn of_ten_customers_given_one_number_at_once_one_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pair_that_was_told_apart_is_suspected_no_longer() {
+async fn a_pair_marked_as_not_duplicates_is_suspected_no_longer() {
     let team = Team::on("landian-6").await;
     let (li, one, other) = two(&team).await;
     let fresh = async |path: &str| {

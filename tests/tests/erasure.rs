@@ -53,7 +53,7 @@ async fn after_an_erasure_nothing_about_the_person_can_be_read_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_erased_and_comes_back_is_somebody_new() {
+async fn an_erased_customer_who_comes_back_is_a_new_one() {
     let team = Team::on("landian-6").await;
     let admin = team.admin();
     let person = json!({

@@ -90,6 +90,13 @@ async fn the_same_pin_gives_the_same_bytes_whatever_is_recorded_later_and_the_ma
         let path = format!("/v1/exports/{kind}?format={format}&known_position={pin}");
         before.push((path.clone(), bench.manager.get(&path).await.expect(200).bytes));
     }
+    for (kind, format) in &all {
+        // Nothing had been recorded of any customer: a file all the same.
+        let path = format!("/v1/exports/{kind}?format={format}&known_position=1&manifest=true");
+        let manifest = bench.manager.get(&path).await.expect(200).body;
+        assert!(manifest["bytes"].is_u64(), "{path}: {manifest}");
+        assert!(*kind == "events" || manifest["rows"] == 0, "{path}: {manifest}");
+    }
     let more = "/v1/imports?pipeline=deals&case=deal&status=stage&time=at";
     let row = "deal,stage,at\nC,New,2026-01-01T09:30:00Z\nB,Won,2026-01-09T00:00:00Z\n";
     let _ = bench.manager.call(Method::POST, more).bytes("text/csv", row).send().await.expect(200);

@@ -51,7 +51,7 @@ async fn first_repeated_and_yearly_payments_set_the_sub_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn points_are_never_spent_twice_by_whoever_asks_at_once() {
+async fn points_are_never_spent_twice_by_concurrent_claims() {
     let team = Team::on("bajun-5").await;
     let li = team.rep("li");
     let id = li.register(team.customer_of("li", "Harbour Foods")).await;

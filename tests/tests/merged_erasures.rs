@@ -21,7 +21,7 @@ fn contacts<'a>(phones: impl IntoIterator<Item = &'a String>) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_merged_and_parted_is_forgotten_alone_and_the_log_is_sound() {
+async fn a_customer_merged_and_parted_is_forgotten_alone_and_the_log_is_sound() {
     let team = Team::on("landian-6").await;
     let admin = team.admin();
     let (own, theirs) = ("+8613800138001".to_owned(), "+8613800138002".to_owned());

@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL database: any of them may be killed at any moment, and a caller who asks another one
+//! Several servers on one PostgreSQL database: any of them may be killed at any moment, and a caller of another one
 //! finds everything.
 //!
 //! `WAYMARK_NODE_KILLS` sets how often (20 unless told). How long the read models stood still at most after a kill is

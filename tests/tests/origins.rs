@@ -112,7 +112,7 @@ async fn the_command_line_names_its_host_and_a_page_its_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_persons_commands_came_from_is_erased_and_what_follows_is_recorded_anew() {
+async fn where_a_persons_commands_came_from_is_erased_and_what_follows_is_recorded_again() {
     let story = Story::new().await;
     let admin = story.server.with_key(&story.installation.key("admin:root", &["admin"]));
     let erase = async |actor: &str, body: Value| {

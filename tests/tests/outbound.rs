@@ -225,7 +225,7 @@ async fn a_move_makes_exactly_one_webhook_that_its_receiver_can_verify_and_the_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_that_fails_is_sent_again_under_the_same_id_and_signed_anew() {
+async fn a_webhook_that_fails_is_sent_again_under_the_same_id_with_a_new_signature() {
     let scene = Scene::new(&[500]).await;
     let (server, admin) = scene.serve(&[]);
     let _ = admin.create_pipeline("landian-6").await.expect(201);
@@ -426,7 +426,7 @@ async fn a_private_address_is_refused_when_the_connection_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_is_told_once_that_a_known_lead_came_in_again() {
+async fn the_owner_is_told_once_that_another_lead_of_a_known_customer_arrived() {
     let scene = Scene::new(&[]).await;
     let (server, admin) = scene.serve(&[]);
     let _ = admin.create_pipeline("landian-6").await.expect(201);

@@ -282,7 +282,7 @@ async fn the_log_tells_nobody_of_customers_that_they_do_not_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_known_elsewhere_is_not_named_to_who_does_not_see_it() {
+async fn a_customer_known_elsewhere_is_not_named_to_those_who_do_not_see_it() {
     let company = Company::new().await;
     let Company { team, wang, li, .. } = &company;
     let hidden = company.id("south of chen");

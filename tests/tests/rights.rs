@@ -47,7 +47,7 @@ async fn roles_of(client: &Client) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrative_acts_are_events_with_whoever_did_them() {
+async fn administrative_acts_are_events_with_their_actors() {
     let installation = Installation::new();
     let server = installation.serve();
     let admin = server.admin();
@@ -214,7 +214,7 @@ async fn keys_of_a_former_program_are_recorded_once_and_go_on_opening() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_that_a_crash_left_behind_are_brought_up_by_whoever_looks_next() {
+async fn copies_that_a_crash_left_behind_are_brought_up_by_the_next_reader() {
     let installation = Installation::new();
     let rep = installation.key("rep:li", &["rep"]);
     // As a crash between the event and the copies leaves it.

@@ -49,7 +49,7 @@ pub(crate) struct Change {
     /// What the changed fields held before; null where there was nothing.
     #[schema(value_type = Option<Object>)]
     pub(crate) before: Option<Value>,
-    /// What they hold since; null where there is nothing. An event that changes no field of its subject is told whole.
+    /// What they hold since; null where there is nothing. Of an event that changes no field of its subject, all of its data.
     #[schema(value_type = Option<Object>)]
     pub(crate) after: Option<Value>,
     /// Why: a reason code, or words.

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_do_not_pay_for_each_other_and_only_so_many_are_remembered() {
+    fn credentials_do_not_pay_for_each_other_and_only_a_bounded_number_is_remembered() {
         let limiter = Limiter::new(rate(60, 1));
         let tenant = TenantId(Uuid::from_u128(1));
         assert_eq!(limiter.take(tenant, "key:1", DateTime::UNIX_EPOCH), passed(0, 1));

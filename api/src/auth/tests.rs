@@ -106,7 +106,7 @@ async fn a_front_end_pays_for_everybody_it_acts_for_and_what_is_refused_counts()
 }
 
 #[tokio::test]
-async fn nothing_is_limited_or_told_of_limits_unless_it_is_set() {
+async fn nothing_is_limited_and_no_limit_reported_unless_it_is_set() {
     let bench = Bench::new().await;
     let key = bench.key("admin:root", &[Role::Admin]).await;
     for _ in 0..200 {

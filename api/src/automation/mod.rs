@@ -48,7 +48,7 @@ const SHARES_EVERY: TimeDelta = TimeDelta::minutes(15);
 
 /// How many customers went back to a pool in a run.
 #[derive(Debug, Clone, Copy)]
-struct Taken {
+struct ReclaimRun {
     began_at: DateTime<Utc>,
     count: u32,
 }
@@ -58,7 +58,7 @@ pub struct Ticker {
     app: App,
     /// What was looked at, and until when it is left alone.
     settled: HashMap<TenantId, HashMap<DueRule, DateTime<Utc>>>,
-    taken: HashMap<(TenantId, String), Taken>,
+    taken: HashMap<(TenantId, String), ReclaimRun>,
     /// When the calendar was looked at last.
     calendar: HashMap<TenantId, DateTime<Utc>>,
     /// When shares were looked at last.
@@ -138,7 +138,7 @@ impl Ticker {
         let pool = in_force.get(customer.primary()).and_then(|pipeline| pool_of(&customer, pipeline));
         let limit = pool.and_then(|pool| pool.rules.as_ref()?.reclaims_per_run);
         let Some((pool, limit)) = pool.zip(limit) else { return Ok(None) };
-        let fresh = Taken { began_at: now, count: 0 };
+        let fresh = ReclaimRun { began_at: now, count: 0 };
         let taken = self.taken.entry((tenant, pool.key.clone())).or_insert(fresh);
         if now - taken.began_at >= RUN {
             *taken = fresh;

@@ -443,7 +443,7 @@ async fn three_missed_first_contacts_ban_the_rep_from_claiming() {
 }
 
 #[tokio::test]
-async fn whoever_called_in_time_has_no_strike() {
+async fn a_rep_who_called_in_time_has_no_strike() {
     let (bench, li, wang) = sales("bajun-5").await;
     let customer = bench.register(&wang, &json!({"pipeline": "bajun-5", "name": "Pool"})).await;
     command(&bench, &li, &customer, "claims", &json!({})).await;
@@ -631,7 +631,7 @@ async fn guarded(bench: &Bench, admin: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_rep_looks_at_so_many_customers_of_a_pool_until_its_midnight() {
+async fn a_rep_looks_at_a_limited_number_of_customers_of_a_pool_until_its_midnight() {
     let (bench, li, wang) = sales("landian-6").await;
     let admin = bench.key("admin:root", &[Role::Admin]).await;
     let he = bench.key("auditor:he", &[Role::Auditor]).await;

@@ -10,7 +10,7 @@ use crate::app::CommandMeta;
 use crate::config::DatabaseArgs;
 use crate::installation::Installation;
 use crate::operator::operator;
-use crate::signing_key_rotation::{Asked, rotate};
+use crate::signing_key_rotation::{RotationRequest, rotate};
 
 /// Change the key that signs checkpoints. The service may be running: it takes the new key from the key file.
 #[derive(Debug, Args)]
@@ -66,7 +66,7 @@ impl RotateSigningKey {
 
     async fn rotate(&self, at: &Installation, tenant: String, id: TenantId) -> Result<Rotated, Failure> {
         let caller = at.system_caller(id, &operator());
-        let asked = Asked { reason: self.reason.clone(), overlap_seconds: self.overlap_seconds };
+        let asked = RotationRequest { reason: self.reason.clone(), overlap_seconds: self.overlap_seconds };
         let answer = rotate(&at.app, &at.checkpoint_signer, &caller, &CommandMeta::default(), asked).await?;
         let text =
             |name: &str| answer.resource.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

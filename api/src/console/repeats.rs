@@ -122,7 +122,7 @@ async fn may_read(console: &Console, parts: &mut Parts) -> bool {
     }
 }
 
-/// Keeps an answer that says that something was done. What was refused changed nothing, and is decided again.
+/// Keeps an answer that says that something was done. A refusal left everything as it was, and is decided again.
 async fn kept(response: Response, answer: &mut Option<Answer>) -> Response {
     let status = response.status();
     if !status.is_success() && !status.is_redirection() {

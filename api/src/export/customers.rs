@@ -5,7 +5,7 @@ use waymark_projections::board::{CustomerFilter, CustomerReport};
 
 use super::table::ColumnType::{Amount, Instant, Integer, Text};
 use super::table::{Cell, Column, column};
-use super::{Asked, ExportError, Kind};
+use super::{ExportError, ExportRequest, Kind};
 use crate::app::{AppError, Viewer};
 use crate::auth::disclosure::shown;
 
@@ -40,14 +40,14 @@ pub(super) const CUSTOMER: [Column; 23] = [
 
 /// The customers that a caller sees, as they stood.
 pub(super) struct Customers<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a ExportRequest<'a>,
     viewer: Viewer<'a>,
     filter: CustomerFilter,
     cursor: Option<Option<String>>,
 }
 
 impl<'a> Customers<'a> {
-    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+    pub(super) async fn new(asked: &'a ExportRequest<'a>) -> Result<Self, ExportError> {
         let visibility = asked.app.visibility(asked.caller).await?;
         let filter = CustomerFilter { visibility, ..CustomerFilter::default() };
         let viewer = asked.app.viewer(asked.caller).await?;
@@ -56,7 +56,7 @@ impl<'a> Customers<'a> {
 
     pub(super) async fn page(&mut self) -> Result<Option<Vec<CustomerReport>>, ExportError> {
         let Some(cursor) = self.cursor.take() else { return Ok(None) };
-        let Asked { app, caller, export, .. } = self.asked;
+        let ExportRequest { app, caller, export, .. } = self.asked;
         let mut board = app.projections.board(caller.tenant).await.map_err(AppError::from)?;
         let names = |_: &str, _: &str| None;
         let (found, next, _) = board

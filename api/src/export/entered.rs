@@ -40,7 +40,7 @@ const OF_A_STAY: [Column; 8] = [
 ];
 const OF_A_CUSTOMER: [Column; 2] = [column("sub_status", Text), column("cycle", Integer)];
 
-/// What is told of each event beside its stage, time, actor and version.
+/// The attributes of each event beside its stage, time, actor and version.
 pub(super) fn attributes(kind: Kind) -> &'static [Column] {
     match kind {
         Kind::Events | Kind::Moves => &OF_A_MOVE,

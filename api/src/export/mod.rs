@@ -241,13 +241,13 @@ impl Pin {
 }
 
 /// Where an export goes: pieces of about one size, and as many ahead of the reader as wait.
-pub(crate) struct Outlet {
+pub(crate) struct PieceWriter {
     waiting: Vec<u8>,
     sender: mpsc::Sender<Piece>,
     rows: u64,
 }
 
-impl Outlet {
+impl PieceWriter {
     /// Sends what has gathered, once it is a piece.
     async fn pass_on(&mut self) -> Result<(), ExportError> {
         if self.waiting.len() < PIECE { Ok(()) } else { self.flush().await }
@@ -272,7 +272,7 @@ pub fn start(
 ) -> (mpsc::Receiver<Piece>, tokio::task::JoinHandle<u64>) {
     let (sender, pieces) = mpsc::channel(AHEAD);
     let written = async move {
-        let mut outlet = Outlet { waiting: Vec::with_capacity(PIECE), sender: sender.clone(), rows: 0 };
+        let mut outlet = PieceWriter { waiting: Vec::with_capacity(PIECE), sender: sender.clone(), rows: 0 };
         let ended = write(&app, &caller, &export, &mut outlet).await;
         if let Err(error) = ended
             && !matches!(error, ExportError::Gone)
@@ -288,7 +288,7 @@ pub fn start(
 }
 
 /// An export being made: for whom, of what, and of which customers.
-struct Asked<'a> {
+struct ExportRequest<'a> {
     app: &'a App,
     caller: &'a Caller,
     export: &'a Export,
@@ -296,7 +296,7 @@ struct Asked<'a> {
     among: Option<Population>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ExportRequest<'a> {
     async fn new(app: &'a App, caller: &'a Caller, export: &'a Export) -> Result<Self, AppError> {
         // Whom the caller sees is judged of each customer, filter or not.
         let among = match export.filter.is_empty() {
@@ -315,8 +315,13 @@ impl<'a> Asked<'a> {
     }
 }
 
-async fn write(app: &App, caller: &Caller, export: &Export, outlet: &mut Outlet) -> Result<(), ExportError> {
-    let asked = Asked::new(app, caller, export).await?;
+async fn write(
+    app: &App,
+    caller: &Caller,
+    export: &Export,
+    outlet: &mut PieceWriter,
+) -> Result<(), ExportError> {
+    let asked = ExportRequest::new(app, caller, export).await?;
     let writer: Box<dyn TableWriter> = match export.format {
         Format::Xes => return process::xes(&asked, outlet).await,
         Format::OcelJson => return process::ocel(&asked, outlet).await,

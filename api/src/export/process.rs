@@ -12,7 +12,7 @@ use super::ocel::Ocel;
 use super::rows::{Moves, Stay, Stays};
 use super::table::Cell;
 use super::xes::Xes;
-use super::{Asked, ExportError, Kind, Outlet};
+use super::{ExportError, ExportRequest, Kind, PieceWriter};
 
 /// The events of the process, page by page; those of a journey follow one another.
 enum Entries<'a> {
@@ -24,7 +24,7 @@ enum Entries<'a> {
 type Page = Vec<(Entered, Option<String>)>;
 
 impl<'a> Entries<'a> {
-    async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+    async fn new(asked: &'a ExportRequest<'a>) -> Result<Self, ExportError> {
         Ok(match asked.export.kind {
             Kind::Events | Kind::Moves => Self::Moves(Moves::new(asked).await?),
             Kind::Stays => Self::Stays(Box::new(Stays::new(asked).await?)),
@@ -112,7 +112,7 @@ fn of_customer(customer: &CustomerReport, pipeline: Option<&str>) -> Page {
 }
 
 /// XES: a trace a journey; where customers are exported, a trace a customer, with all that their table says of it.
-pub(super) async fn xes(asked: &Asked<'_>, outlet: &mut Outlet) -> Result<(), ExportError> {
+pub(super) async fn xes(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(), ExportError> {
     let (mut log, mut text) = (Xes::new(attributes(asked.export.kind)), String::new());
     Xes::begin(&mut text);
     if asked.export.kind == Kind::Customers {
@@ -133,10 +133,10 @@ pub(super) async fn xes(asked: &Asked<'_>, outlet: &mut Outlet) -> Result<(), Ex
 }
 
 async fn customers_as_traces(
-    asked: &Asked<'_>,
+    asked: &ExportRequest<'_>,
     log: &mut Xes,
     text: &mut String,
-    outlet: &mut Outlet,
+    outlet: &mut PieceWriter,
 ) -> Result<(), ExportError> {
     let mut customers = Customers::new(asked).await?;
     let pipeline = customers.pipeline();
@@ -153,7 +153,7 @@ async fn customers_as_traces(
 }
 
 /// OCEL: what there is of each type is told before the first object, so events are read three times.
-pub(super) async fn ocel(asked: &Asked<'_>, outlet: &mut Outlet) -> Result<(), ExportError> {
+pub(super) async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(), ExportError> {
     let (mut log, mut text) = (Ocel::new(attributes(asked.export.kind)), String::new());
     let of_customers = asked.export.kind == Kind::Customers;
     let mut entries = Entries::new(asked).await?;
@@ -202,7 +202,7 @@ pub(super) async fn ocel(asked: &Asked<'_>, outlet: &mut Outlet) -> Result<(), E
     outlet.flush().await
 }
 
-async fn give(rows: usize, text: &mut String, outlet: &mut Outlet) -> Result<(), ExportError> {
+async fn give(rows: usize, text: &mut String, outlet: &mut PieceWriter) -> Result<(), ExportError> {
     outlet.rows += rows as u64;
     outlet.waiting.extend_from_slice(text.as_bytes());
     text.clear();

@@ -13,7 +13,7 @@ use waymark_projections::stats::journeys::ended;
 
 use super::customers::{CUSTOMER, Customers, customer_row};
 use super::table::{Cell, Column, ColumnType, TableWriter, column};
-use super::{Asked, ExportError, Kind, Outlet, PIECE};
+use super::{ExportError, ExportRequest, Kind, PIECE, PieceWriter};
 use crate::app::{AppError, Viewer};
 
 /// Moves read at a time.
@@ -79,9 +79,9 @@ const STAY: [Column; 16] = [
 
 /// Writes a table.
 pub(super) async fn table(
-    asked: &Asked<'_>,
+    asked: &ExportRequest<'_>,
     mut writer: Box<dyn TableWriter>,
-    outlet: &mut Outlet,
+    outlet: &mut PieceWriter,
 ) -> Result<(), ExportError> {
     let columns: &[Column] = match asked.export.kind {
         Kind::Events => &EVENTS,
@@ -123,7 +123,7 @@ enum Pages<'a> {
 type Rows = Vec<Vec<Cell>>;
 
 impl<'a> Pages<'a> {
-    async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+    async fn new(asked: &'a ExportRequest<'a>) -> Result<Self, ExportError> {
         Ok(match asked.export.kind {
             Kind::Events => {
                 let viewer = asked.app.viewer(asked.caller).await?;
@@ -161,14 +161,14 @@ impl<'a> Pages<'a> {
 
 /// The entries of the log that a caller may read.
 struct Entries<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a ExportRequest<'a>,
     viewer: Viewer<'a>,
     after: u64,
 }
 
 impl Entries<'_> {
     async fn page(&mut self) -> Result<Option<Rows>, ExportError> {
-        let Asked { app, caller, export, .. } = self.asked;
+        let ExportRequest { app, caller, export, .. } = self.asked;
         let until = export.pin.position;
         if self.after >= until {
             return Ok(None);
@@ -190,7 +190,7 @@ impl Entries<'_> {
 
     /// Whether it is of a customer that passes the filter, and happened in the window.
     fn is_wanted(&self, document: &Value) -> bool {
-        let Asked { export, among, .. } = self.asked;
+        let ExportRequest { export, among, .. } = self.asked;
         let customer = || Uuid::try_parse(subject(document).strip_prefix(CUSTOMER_SUBJECT)?).ok();
         let passes = among.is_none() || customer().is_some_and(|customer| self.asked.holds(customer));
         let is_in_window =
@@ -231,7 +231,7 @@ fn event_row(position: u64, document: &Value) -> Vec<Cell> {
 
 /// The moves that a caller sees, with what their customers are called elsewhere.
 pub(super) struct Moves<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a ExportRequest<'a>,
     viewer: Viewer<'a>,
     /// The next page, which is read while the one before is written; none after the last.
     ahead: Option<JoinHandle<Result<Vec<ExportedMove>, ProjectionError>>>,
@@ -242,7 +242,7 @@ type MovePage = (Vec<ExportedMove>, HashMap<Uuid, String>);
 
 impl<'a> Moves<'a> {
     /// Those in the window that was asked for.
-    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+    pub(super) async fn new(asked: &'a ExportRequest<'a>) -> Result<Self, ExportError> {
         let viewer = asked.app.viewer(asked.caller).await?;
         let mut moves = Self { asked, viewer, ahead: None, window: asked.export.window };
         moves.read(MoveCursor::before(asked.export.pipeline.as_deref()));
@@ -251,7 +251,7 @@ impl<'a> Moves<'a> {
 
     /// Begins to read a page from the rows that are in service now: what was known at a position is the same in all of them.
     fn read(&mut self, cursor: MoveCursor) {
-        let Asked { app, caller, export, .. } = self.asked;
+        let ExportRequest { app, caller, export, .. } = self.asked;
         let (projections, tenant) = (app.projections.clone(), caller.tenant);
         let known = export.pin.position;
         self.ahead = Some(tokio::spawn(async move {
@@ -264,7 +264,7 @@ impl<'a> Moves<'a> {
         let Some(ahead) = self.ahead.take() else { return Ok(None) };
         let read = ahead.await.map_err(|error| ExportError::Format(error.to_string()))?;
         let mut page = read.map_err(AppError::from)?;
-        let Asked { app, caller, export, .. } = self.asked;
+        let ExportRequest { app, caller, export, .. } = self.asked;
         let is_asked =
             |made: &ExportedMove| export.pipeline.as_ref().is_none_or(|pipeline| made.journey == *pipeline);
         if page.len() == MOVES as usize
@@ -346,7 +346,7 @@ pub(super) struct Stays<'a> {
 }
 
 impl<'a> Stays<'a> {
-    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+    pub(super) async fn new(asked: &'a ExportRequest<'a>) -> Result<Self, ExportError> {
         // A stay with time in the window may begin before it and end after it.
         let moves = Moves { window: Window::default(), ..Moves::new(asked).await? };
         let mut snapshot = asked.app.projections.dwell(asked.caller.tenant).await.map_err(AppError::from)?;

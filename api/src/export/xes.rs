@@ -28,7 +28,7 @@ const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <string key="lifecycle:model" value="standard"/>
 "#;
 
-/// What is told of a journey.
+/// The attributes of a journey.
 const JOURNEY: [Column; 3] = [
     column("pipeline", ColumnType::Text),
     column("customer", ColumnType::Text),
@@ -37,7 +37,7 @@ const JOURNEY: [Column; 3] = [
 
 /// The writer: one trace after the other.
 pub(super) struct Xes {
-    /// What is told of each event.
+    /// The attributes of each event.
     attributes: &'static [Column],
     /// Whether a trace has begun.
     open: bool,

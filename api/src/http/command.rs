@@ -128,8 +128,8 @@ pub fn parse_key(text: &str) -> Option<String> {
         Some(quoted) => unescaped(quoted)?,
         None => text.to_owned(),
     };
-    let lawful = key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !key.trim().is_empty();
-    (lawful && key.len() <= LONGEST_KEY).then_some(key)
+    let valid = key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !key.trim().is_empty();
+    (valid && key.len() <= LONGEST_KEY).then_some(key)
 }
 
 /// The content of a structured field string: `\"` and `\\` are its only escapes (RFC 9651, section 4.2.5).

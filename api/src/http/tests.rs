@@ -539,12 +539,12 @@ async fn atomic_lines_are_carried_out_together_or_not_at_all() {
     assert_eq!(statuses(&twice), [409, 409]);
     assert_eq!(replies(&twice)[1]["problem"]["code"], "customer-exists");
 
-    let lawful = vec![register, transition("need_confirmed"), transition("first_contact")];
-    let dry_run = send("/v1/bulk?atomic=true&dry_run=true", lawful.clone()).await.text;
+    let valid = vec![register, transition("need_confirmed"), transition("first_contact")];
+    let dry_run = send("/v1/bulk?atomic=true&dry_run=true", valid.clone()).await.text;
     assert_eq!(replies(&dry_run)[2]["result"]["would_record"], json!(["customer.moved"]), "{dry_run}");
     assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "a rehearsal records nothing");
 
-    let done = send("/v1/bulk?atomic=true", lawful).await.text;
+    let done = send("/v1/bulk?atomic=true", valid).await.text;
     assert_eq!(statuses(&done), [201, 200, 200], "the second move stands on the first: {done}");
     let positions: Vec<_> = replies(&done).iter().map(|reply| reply["result"]["position"].clone()).collect();
     assert_eq!(positions, [4, 5, 6]);

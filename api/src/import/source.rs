@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_goes_on_for_ever_is_given_up_and_a_long_file_is_not() {
+    fn a_row_without_end_is_given_up_and_a_long_file_is_not() {
         let open = b"case\n\"".chain(repeat(b'x'));
         let error = records(open).unwrap_err();
         assert!(

@@ -64,7 +64,7 @@ problems! {
     MissingParameter "missing-parameter" UNPROCESSABLE_ENTITY "缺少参数" "Missing parameter"
     InvalidValue "invalid-value" UNPROCESSABLE_ENTITY "值无效" "Invalid value"
     ControlCharacter "control-character" UNPROCESSABLE_ENTITY "内容含有控制字符" "Control characters not allowed"
-    EntryNotLawful "entry-not-lawful" UNPROCESSABLE_ENTITY "内容无法写入事件日志" "Entry rejected by the event log"
+    EntryInvalid "entry-not-lawful" UNPROCESSABLE_ENTITY "内容无法写入事件日志" "Entry rejected by the event log"
     IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY "Idempotency-Key 已用于其他请求" "Idempotency-Key already used"
     TooManyReceivers "too-many-receivers" UNPROCESSABLE_ENTITY "接收端数量已达上限" "Receiver limit reached"
     TooManyStatuses "too-many-statuses" UNPROCESSABLE_ENTITY "文件中的状态过多" "Too many distinct statuses"

@@ -42,7 +42,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { .. } | StoreError::DeadlinePassed => Self::contention(),
             StoreError::TooLarge { field, bytes, most } => Self::event_too_large(&field, bytes, most),
             StoreError::Invalid(what) => Self::new(
-                ProblemCode::EntryNotLawful,
+                ProblemCode::EntryInvalid,
                 Label::new(
                     format!("事件不符合事件日志的限制（{what}）。"),
                     format!("The event violates a limit of the event log: {what}."),

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 /// The places.
 pub(super) struct Places {
     most: usize,
-    taken: Mutex<Taken>,
+    taken: Mutex<OccupiedPlaces>,
 }
 
 #[derive(Default)]
-struct Taken {
+struct OccupiedPlaces {
     /// Numbers whatever happens, so that it can be told who has been idle longest.
     count: u64,
     connections: HashMap<u64, State>,
@@ -62,13 +62,13 @@ impl Places {
         self.taken().evict();
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, OccupiedPlaces> {
         // Each change is made whole or not at all, so a panic elsewhere leaves it right.
         self.taken.lock()
     }
 }
 
-impl Taken {
+impl OccupiedPlaces {
     fn next(&mut self) -> u64 {
         self.count += 1;
         self.count

@@ -221,7 +221,7 @@ fn quoted_and_silent_for_three_days_is_moved_back_at_the_instant() {
 }
 
 #[test]
-fn any_change_by_a_person_begins_the_wait_anew_and_a_rules_does_not() {
+fn any_change_by_a_person_restarts_the_wait_and_a_rules_does_not() {
     let story = Story::of("landian-6", "first_contact").moved(100, "first_contact", "quoted");
     let noted = story.clone().then(2 * DAY, note());
     assert_eq!(noted.due("quoted_without_update"), Some(t(5 * DAY)));
@@ -583,7 +583,7 @@ fn paid(amount: i64, currency: &str) -> CustomerEvent {
 }
 
 #[test]
-fn first_and_repeated_purchases_are_told_apart_by_what_was_paid() {
+fn first_and_repeated_purchases_are_distinguished_by_what_was_paid() {
     let story = Story::of("bajun-5", "intent").then(60, paid(10, "CNY"));
     strikes_at(&story, "paid_is_won", t(60));
     assert_eq!(story.due("paid_again_is_won"), None);
@@ -653,7 +653,7 @@ fn high_value_customers_begin_their_own_process_and_others_do_not() {
 fn what_only_tells_of_an_entry_is_no_deadline() {
     let story = Story::of("landian-6", "first_contact").moved(1, "first_contact", "quoted");
     assert_eq!(story.due("tell_the_team"), None);
-    let told = story.pipeline.automations.iter().flat_map(|automation| automation.told_of("quoted"));
+    let told = story.pipeline.automations.iter().flat_map(|automation| automation.reminders_of("quoted"));
     assert_eq!(told.map(|(_, role, _)| role).collect::<Vec<_>>(), ["team"]);
 }
 

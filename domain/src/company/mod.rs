@@ -140,7 +140,7 @@ impl Company {
             }
             CompanyEvent::ImportUndone(event) => drop(self.undone_imports.insert(event.import)),
             CompanyEvent::SigningKeyRotated(event) => self.signing_key = Some(event.key.clone()),
-            // Reviews and readings change nothing that is set up; keys and receivers are told of by [`rights::Rights`].
+            // Reviews and readings change nothing that is set up; keys and receivers are [`rights::Rights`]'s.
             CompanyEvent::AuditReviewed(_)
             | CompanyEvent::ExportStarted(_)
             | CompanyEvent::InboxRead(_)

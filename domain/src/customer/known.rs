@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_knows_nothing_takes_everything_and_whoever_knows_all_nothing() {
+    fn a_reader_who_knows_nothing_takes_everything_and_one_who_knows_all_nothing() {
         let (nobody, full) = (Known::default(), full());
         let taken = nobody.filled_from(&full).unwrap();
         let mut after = nobody.clone();

@@ -122,7 +122,7 @@ pub struct KeyedAt {
 /// A request for a move, waiting for approval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenRequest {
-    /// Who asks.
+    /// The requester.
     pub by: String,
     /// When the move would have happened.
     pub effective_at: DateTime<Utc>,

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_masked_for_whoever_reads_the_whole() {
+    fn nothing_is_masked_for_readers_of_the_whole() {
         let event = json!({
             "contacts": [{"kind": "phone", "value": {"$personal": "+8613800000001"}}],
             "note": {"$personal": "13800000001"},

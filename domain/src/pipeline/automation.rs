@@ -469,7 +469,7 @@ impl Automation {
     }
 
     /// The messages of an entry into a stage, if it only tells: text, role and channels.
-    pub fn told_of(&self, stage: &str) -> impl Iterator<Item = (&Label, &str, &[NotificationChannel])> {
+    pub fn reminders_of(&self, stage: &str) -> impl Iterator<Item = (&Label, &str, &[NotificationChannel])> {
         let stages = self.trigger.stages();
         let tells = self.only_tells() && (stages.is_empty() || stages.iter().any(|named| named == stage));
         self.actions.iter().filter(move |_| tells).filter_map(|action| match &action.kind {

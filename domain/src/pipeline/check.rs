@@ -64,7 +64,7 @@ fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
             let kinds = stage.evidence(Some(&finer.id)).map(|kind| kind.kind.as_str()).collect();
             let path = format!("stages[{n}].sub_statuses[{m}].evidence");
             found.extend(repeated(&path, "kind", kinds).into_iter().filter_map(|(at, kind)| {
-                // Counted from the sub-status's own; the stage's are told of above.
+                // Counted from the sub-status's own; the stage's are reported above.
                 let place = at.strip_prefix(&format!("{path}["))?.split(']').next()?.parse::<usize>().ok()?;
                 Some((format!("{path}[{}].kind", place.checked_sub(own)?), kind))
             }));

@@ -59,7 +59,7 @@ impl StageType {
             Self::Open => Label::new("进行中", "Open"),
             Self::Won => Label::new("成交", "Won"),
             Self::Partial => Label::new("部分成交", "Partially won"),
-            Self::Lost => Label::new("未成交", "Lost"),
+            Self::Lost => Label::new("流失", "Lost"),
             Self::Dormant => Label::new("休眠", "Dormant"),
             Self::Paused => Label::new("暂停", "Paused"),
             Self::AfterSale => Label::new("售后", "After sale"),

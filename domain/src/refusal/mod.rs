@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_kebab_case_and_kept_for_ever() {
+    fn codes_are_kebab_case_and_kept_permanently() {
         let codes: Vec<String> =
             Code::ALL.iter().map(|code| format!("{} {:?}", code.as_str(), code.kind())).collect();
         assert!(Code::ALL.iter().all(|code| Code::parse(code.as_str()) == Some(*code)));

@@ -100,7 +100,7 @@ pub fn replay(events: &[Recorded<CustomerEvent>], hypothesis: &Hypothesis) -> Re
 /// What is replayed so far.
 struct Run<'a> {
     hypothesis: &'a Hypothesis,
-    /// The latest instant of the business that was told of.
+    /// The latest instant of the business that was recorded.
     now: Option<DateTime<Utc>>,
     was: World,
     would: World,

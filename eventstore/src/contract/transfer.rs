@@ -46,7 +46,7 @@ moves!(
     a_chunk_for_another_log_is_refused,
     a_gap_is_refused,
     an_entry_that_tells_of_another_position_is_refused,
-    what_stands_beside_may_be_sent_again,
+    side_tables_may_be_sent_again,
     an_erasure_of_the_source_follows,
     a_moved_log_goes_on,
 );
@@ -189,7 +189,7 @@ async fn an_entry_that_tells_of_another_position_is_refused(pair: Pair) {
     assert_eq!(pair.at(&pair.target).await, 0);
 }
 
-async fn what_stands_beside_may_be_sent_again(pair: Pair) {
+async fn side_tables_may_be_sent_again(pair: Pair) {
     pair.fill().await;
     pair.move_all(1_000).await;
     let before = pair.target.receipts(TENANT, "", 100).await.unwrap();

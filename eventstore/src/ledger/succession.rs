@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_knows_one_of_the_keys_can_check_what_all_of_them_signed() {
+    fn a_holder_of_one_of_the_keys_can_check_what_all_of_them_signed() {
         let changes = [change(4, 1, 2), change(8, 2, 3)];
         let stored = [note(2, &[1]), note(4, &[2, 1]), note(7, &[2]), note(9, &[3, 2]), note(12, &[3])];
         for given in [1, 2, 3] {

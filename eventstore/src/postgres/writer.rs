@@ -143,7 +143,7 @@ impl Writer {
                         attempt.rollback().await;
                         return Err(failure);
                     }
-                    // A crash here leaves a batch that is on disk and that nobody was told of. The callers send their
+                    // A crash here leaves a batch that is on disk and that nobody heard of. The callers send their
                     // commands again and are answered by the receipts; other processes find the entries by polling.
                     // What `recent` would have held is read from the database by the next writer.
                     Ok(_) => attempt.recent.committed(tenant, grown.before, grown.after, &grown.events),

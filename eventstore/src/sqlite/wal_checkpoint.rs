@@ -1,8 +1,8 @@
 //! Brings the write-ahead log into the file while the writer goes on.
 //!
-//! SQLite does it by itself within the commit that makes the write-ahead log too long, and everybody waits for that one: ten
-//! thousand pages took some 25 ms. Begun earlier, on a connection that reads, it holds nobody up, and the commit finds only
-//! what has come since. The writer's own checkpoint has to stay: only a writer can restart the write-ahead log.
+//! SQLite does it by itself within the commit that makes the write-ahead log too long, and everybody waits for that one
+//! (docs/decisions/0009-checkpoint-from-a-reader.md). Begun earlier, on a connection that reads, it holds nobody up, and the
+//! commit finds only what has come since. The writer's own checkpoint has to stay: only a writer can restart the write-ahead log.
 
 use std::time::Duration;
 

@@ -254,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn whoever_comes_to_a_stage_has_come_to_those_before_it(stages in prop::collection::vec(0u32..5, 1..8)) {
+        fn a_customer_who_comes_to_a_stage_has_come_to_those_before_it(stages in prop::collection::vec(0u32..5, 1..8)) {
             let (cycle, course) = (cycle(&stages), course(Reach::AtOrBeyond));
             let entries: Vec<Option<usize>> = (0..4).map(|stage| course.entry(&cycle, milestone(stage))).collect();
             for pair in entries.windows(2) {

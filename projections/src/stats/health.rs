@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_so_many_days_of_silence_leak_and_exactly_so_many_do_not() {
+    fn silence_beyond_the_limit_leaks_and_silence_of_exactly_the_limit_does_not() {
         let health = |now: Micros| customer(0, 10, None).health(now, 7 * DAY);
         assert!(!health(17 * DAY).leaking);
         assert!(health(17 * DAY + 1).leaking);

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_are_alike_or_empty_are_not_told_apart() {
+    fn groups_that_are_alike_or_empty_are_not_distinguished() {
         let one = group(&[1, 2, 3], &[]);
         assert!((log_rank(&one, &one).unwrap() - 1.0).abs() < 1e-12);
         assert_eq!(log_rank(&one, &[]), None);

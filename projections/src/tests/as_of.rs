@@ -8,7 +8,7 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::{CustomerEvent, MergedInto, Recorded, StagePolicy, Unmerged};
 use waymark_domain::customer::{Customer, Journeys};
 use waymark_domain::people::Visibility;
-use waymark_domain::search::Sought;
+use waymark_domain::search::SearchTerms;
 
 use super::world::{Chance, History, STAGES, TENANT, World, events, hour, retime};
 use crate::board::{CustomerFilter, CustomerReport};
@@ -147,7 +147,7 @@ async fn a_list_of_then_has_whom_its_filter_means_then_page_by_page() {
         (CustomerFilter { region: text("south"), ..all.clone() }, |one| {
             one.region.as_deref() == Some("south")
         }),
-        (CustomerFilter { q: Some(Sought::read("rEnAmEd")), ..all.clone() }, |one| {
+        (CustomerFilter { q: Some(SearchTerms::read("rEnAmEd")), ..all.clone() }, |one| {
             one.name.as_ref().is_some_and(|name| name.starts_with("Renamed"))
         }),
         (CustomerFilter { reps: Some(BTreeSet::new()), ..all.clone() }, |_| false),

@@ -88,7 +88,7 @@ async fn what_a_stage_meant_is_told_by_the_version_that_a_stay_is_of() {
     assert_eq!(
         (stage("new").completed, stage("new").kind),
         (2, Some(StageType::Open)),
-        "gone, and still told of"
+        "gone, and still reported"
     );
     assert_eq!(report.versions, [1, 2]);
 

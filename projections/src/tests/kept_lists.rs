@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
-use waymark_domain::search::Sought;
+use waymark_domain::search::SearchTerms;
 
 use super::kept_journeys::merge_or_part;
 use super::world::{Chance, History, MODELS, STAGES, TENANT, World, hour};
@@ -25,7 +25,7 @@ fn filter(chance: &mut Chance) -> CustomerFilter {
         tier: one_in(6).then(|| "gold,silver".into()),
         owner: one_in(6).then(|| Owner::Rep("li".to_owned())),
         reps: one_in(8).then(|| ["li", "wu"].map(str::to_owned).into()),
-        q: one_in(4).then(|| Sought::read(if one_in(2) { "x-10 name" } else { "+86 138 0013 8000" })),
+        q: one_in(4).then(|| SearchTerms::read(if one_in(2) { "x-10 name" } else { "+86 138 0013 8000" })),
         visibility: if one_in(4) {
             Visibility::Within { regions: ["north".to_owned()].into(), owners: ["wu".to_owned()].into() }
         } else {

@@ -177,7 +177,7 @@ async fn rows_of_another_version_or_with_events_set_aside_are_not_compared() {
 }
 
 #[tokio::test]
-async fn what_was_folded_from_another_log_is_folded_anew() {
+async fn what_was_folded_from_another_log_is_folded_from_scratch() {
     let (first, second) = (World::new(), World::recorded_from(20_000));
     let customer = Uuid::from_u128(1);
     first.register(customer, hour(0)).await;
@@ -223,7 +223,7 @@ async fn script(projections: &Projections, script: &'static str) {
 }
 
 #[tokio::test]
-async fn tables_of_another_layout_are_made_anew() {
+async fn tables_of_another_layout_are_made_from_scratch() {
     let world = World::new();
     let customer = Uuid::from_u128(1);
     world.register(customer, hour(0)).await;

@@ -153,7 +153,7 @@ async fn a_second_rebuild_is_refused_until_the_first_is_dead() {
 }
 
 #[tokio::test]
-async fn what_serves_is_not_dropped_whoever_asks_for_it() {
+async fn what_serves_is_not_dropped_at_anyones_request() {
     let world = World::new();
     world.register(LI, hour(0)).await;
     let projections = world.projections("p").await;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered};
 use waymark_domain::people::{Disclosure, Visibility};
-use waymark_domain::search::Sought;
+use waymark_domain::search::SearchTerms;
 
 use super::world::{
     MODELS, PIPELINE, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void,
@@ -203,9 +203,9 @@ async fn lists_are_filtered_and_read_page_by_page() {
     assert_eq!(all(stage, 10).await, [ids[2]]);
     let external = CustomerFilter { external_id: Some("x-4".into()), ..CustomerFilter::default() };
     assert_eq!(all(external, 10).await, [ids[3]]);
-    let q = CustomerFilter { q: Some(Sought::read("NAME 0000")), ..CustomerFilter::default() };
+    let q = CustomerFilter { q: Some(SearchTerms::read("NAME 0000")), ..CustomerFilter::default() };
     assert_eq!(all(q, 2).await.len(), 7);
-    let wildcard = CustomerFilter { q: Some(Sought::read("%")), ..CustomerFilter::default() };
+    let wildcard = CustomerFilter { q: Some(SearchTerms::read("%")), ..CustomerFilter::default() };
     assert!(all(wildcard, 10).await.is_empty());
     let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
     assert!(all(tag, 10).await.is_empty());

@@ -240,6 +240,15 @@ fn no_file_speaks_of_the_place_or_the_tools_with_which_it_was_written() {
 }
 
 #[test]
+fn the_changelog_names_the_layout_of_the_read_models() {
+    let schema = read(&repository().join("projections/src/storage/schema.rs"));
+    let layout = schema.lines().find_map(|line| line.strip_prefix("const LAYOUT: i64 = ")?.strip_suffix(';'));
+    let changes = read(&repository().join("CHANGELOG.md"));
+    let newest = changes.lines().find(|line| line.starts_with("## ")).expect("a heading");
+    assert!(newest.ends_with(&format!("(layout {})", layout.expect("a layout"))), "{newest}");
+}
+
+#[test]
 fn every_top_level_folder_has_its_place_in_the_code_map() {
     let map = read(&repository().join("ARCHITECTURE.md"));
     for entry in std::fs::read_dir(repository()).expect("the checkout can be read") {

@@ -1,5 +1,6 @@
 //! The words of the house: the field's terms in code and documents, and texts for people in both languages, each in one.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde_json::Value;
@@ -12,21 +13,26 @@ const DIALECT: &[(&str, &str)] = &[
     ("an error of our own", "internal server error"),
     ("anew", "again, from scratch"),
     ("answers how many", "returns the number of"),
+    ("came in again", "arrived again"),
+    ("changed nothing", "left everything as it was"),
     ("by the thousand", "in batches of 1,000"),
     ("for ever", "permanently"),
     ("in the making", "accumulator"),
     ("is none of the words", "is not one of the allowed values"),
     ("is to be", "must be"),
+    ("lawful", "valid"),
     ("log book", "server log"),
     ("more than nothing", "greater than 0"),
     ("none: well done", "nothing to do"),
     ("of our own fault", "internal error"),
+    ("resting and gone", "dormant and lost"),
     ("rule stood back", "automation skipped"),
     ("so many", "N"),
     ("take back that", "withdraw"),
     ("tell who asks", "get the current caller"),
     ("that there is not", "unknown"),
     ("told apart", "distinguished, marked as not duplicates"),
+    ("told of", "hears of, receives, is reported"),
     ("too much at once", "server busy"),
     ("way to the server", "round trip"),
     ("ways to the server", "round trips"),
@@ -34,14 +40,24 @@ const DIALECT: &[(&str, &str)] = &[
     ("what has become of", "outcome, state"),
     ("what stands beside", "side tables"),
     ("which there is not", "unknown"),
+    ("who asks", "the caller"),
     ("whoever", "the caller, anyone who"),
     ("是已作废", "已作废"),
     ("从这里不能到", "不可变更到"),
+    ("管道", "销售流程"),
     ("还在的比例", "留存曲线"),
 ];
 
 /// Endings of files that people read.
-const READ: [&str; 8] = ["rs", "md", "sql", "toml", "py", "ts", "css", "json"];
+const READ: [&str; 13] =
+    ["rs", "md", "sql", "toml", "py", "ts", "css", "json", "js", "sh", "yaml", "service", "env"];
+
+/// Files without an ending that people read.
+const READ_BY_NAME: [&str; 2] = ["Dockerfile", "run"];
+
+/// The tables of texts, a line each: a key, the Chinese, the English.
+const TABLES: [&str; 3] =
+    ["api/src/problem/catalog.rs", "domain/src/refusal/code.rs", "api/src/console/vocabulary.rs"];
 
 /// A run of so many Latin words is a sentence, and no name.
 const SENTENCE: usize = 4;
@@ -50,8 +66,10 @@ const SENTENCE: usize = 4;
 fn code_and_documents_speak_the_language_of_the_field() {
     let mut found = Vec::new();
     for path in written_files() {
-        let is_read =
-            path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| READ.contains(&ending));
+        let is_one_of = |part: Option<&OsStr>, words: &[&str]| {
+            part.and_then(OsStr::to_str).is_some_and(|part| words.contains(&part))
+        };
+        let is_read = is_one_of(path.extension(), &READ) || is_one_of(path.file_name(), &READ_BY_NAME);
         if !is_read || is_exempt(&path) {
             continue;
         }
@@ -87,6 +105,17 @@ fn every_text_for_people_is_in_both_languages_and_each_in_one() {
 }
 
 #[test]
+fn every_row_of_the_tables_of_texts_has_both_languages() {
+    for table in TABLES {
+        let text = read(&repository().join(table));
+        let rows: Vec<[String; 3]> = text.lines().filter_map(row).collect();
+        assert!(rows.len() > 30, "{table}: where are the rows?");
+        let faulty: Vec<_> = rows.iter().filter(|row| is_faulty_row(row)).collect();
+        assert!(faulty.is_empty(), "{table}: {faulty:?}");
+    }
+}
+
+#[test]
 fn the_api_is_described_in_english() {
     let snapshot = repository().join("api/src/http/snapshots/waymark_api__http__tests__openapi.snap");
     let text = read(&snapshot);
@@ -103,7 +132,8 @@ fn the_api_is_described_in_english() {
 #[test]
 fn planted_faults_are_found() {
     assert_eq!(dialect("/// Folds it Anew, for  ever.").len(), 1, "whole words, one blank between them");
-    assert_eq!(dialect("let anew_id = renewed(\"anew\");").len(), 1, "no part of a longer word");
+    assert_eq!(dialect("let renewed_id = renewed(\"anew\");").len(), 1, "no part of a longer word");
+    assert_eq!(dialect("fn kept_for_ever_by_whoever_looks() {").len(), 2, "names are words, too");
     assert!(faulty_pairs(r#"Label::new("请改正。", "Correct it.")"#).is_empty());
     assert!(faulty_pairs(r#"Label::new(format!("没有 {id}。"), format!("There is no {id}."))"#).is_empty());
     for pair in [
@@ -118,6 +148,17 @@ fn planted_faults_are_found() {
     }
     assert!(is_mixed("该值不正确：expected a string, found a number"));
     assert!(!is_mixed("请发送 Authorization: Bearer <API 密钥或 JWT>。"));
+    let is_faulty = |line: &str| is_faulty_row(&row(line).unwrap());
+    assert!(!is_faulty(r#"    Merged "merged" Conflict "客户已合并" "The customer has been merged""#));
+    assert!(!is_faulty(r#"    ("url", "URL", "URL"),"#));
+    for line in [
+        r#"    ("url", "", "Address"),"#,
+        r#"    ("url", "Address", "地址"),"#,
+        r#"    ("url", "地址", "地址"),"#,
+        r#"    ("url", "地址", ""),"#,
+    ] {
+        assert!(is_faulty(line), "{line}");
+    }
     assert_eq!(faulty_names(&serde_json::json!({"stages": [{"name": {"zh": "报价", "en": ""}}]})).len(), 1);
 }
 
@@ -129,12 +170,26 @@ fn is_of_tests(path: &Path) -> bool {
     path.iter().any(|part| part == "tests") || path.ends_with("tests.rs")
 }
 
-/// The phrases of the dialect in a line.
+/// A line of a table of texts: its key, the Chinese and the English.
+fn row(line: &str) -> Option<[String; 3]> {
+    let row: [String; 3] = literals(line).try_into().ok()?;
+    let is_key = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || b"._-".contains(&byte));
+    is_key(&row[0]).then_some(row)
+}
+
+/// Whether a language is missing, or in the other's place. What is the same in both is a name.
+fn is_faulty_row([_, zh, en]: &[String; 3]) -> bool {
+    let is_name = zh == en && has_letters(zh) && !zh.chars().any(is_han);
+    !is_name && (!zh.chars().any(is_han) || !has_letters(en) || en.chars().any(is_han))
+}
+
+/// The phrases of the dialect in a line. A name in code is the words that it is made of.
 fn dialect(line: &str) -> Vec<(&'static str, &'static str)> {
-    let line = line.to_lowercase();
+    let line = line.to_lowercase().replace('_', " ");
     let found = DIALECT.iter().filter(|(phrase, _)| {
         line.match_indices(phrase).any(|(start, _)| {
-            let is_part = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+            // The code of a refusal is the contract's.
+            let is_part = |sign: char| sign.is_ascii_alphanumeric() || sign == '-';
             let before = line[..start].chars().next_back().is_some_and(is_part);
             let after = line[start + phrase.len()..].chars().next().is_some_and(is_part);
             !before && !after

@@ -181,7 +181,7 @@ fn example(document: &Value, method: &str, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn whoever_makes_and_revokes_keys_stands_in_the_log_and_no_secret_does() {
+async fn the_maker_and_revoker_of_a_key_stands_in_the_log_and_no_secret_does() {
     let bench = Bench::new().await;
     let root = bench.key("admin:root", &[Role::Admin]).await;
     let made =

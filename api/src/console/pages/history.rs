@@ -153,7 +153,7 @@ fn correct(locale: Locale, data: &PageData, item: &Value) -> Markup {
         "properties": {
             "corrects": {"const": item["id"]},
             "kind": {"oneOf": [
-                choice("void", "作废：没有发生过", "Void: it never happened"),
+                choice("void", "撤销：没有发生过", "Void: it never happened"),
                 choice("target", "状态：应为另一状态", "Stage: it led to another stage"),
                 choice("time", "时间：发生在其他时间", "Time: it happened at another time"),
             ]},
@@ -163,7 +163,7 @@ fn correct(locale: Locale, data: &PageData, item: &Value) -> Markup {
             "on_conflict": {"oneOf": [
                 choice("reject", "拒绝更正", "Refuse the correction"),
                 choice("continue", "后续变更改从更正后的状态出发", "Let later moves go on from there"),
-                choice("truncate", "后续变更一并作废", "Void the later moves, too"),
+                choice("truncate", "后续变更一并撤销", "Void the later moves, too"),
             ]},
         }
     });

@@ -142,7 +142,7 @@ fn page(layout: Layout, outcome: Option<&Outcome<'_>>) -> Response {
                 button name="act" value="import" { (locale.text("导入", "Import")) }
             }
         }
-        div #outcome aria-live="polite" { @if let Some(outcome) = outcome { (told_of(&layout, outcome)) } }
+        div #outcome aria-live="polite" { @if let Some(outcome) = outcome { (reported(&layout, outcome)) } }
     };
     let status = match outcome.map(|outcome| &outcome.answer) {
         Some(Err(error)) => error.status,
@@ -153,7 +153,7 @@ fn page(layout: Layout, outcome: Option<&Outcome<'_>>) -> Response {
     page
 }
 
-fn told_of(layout: &Layout, outcome: &Outcome<'_>) -> Markup {
+fn reported(layout: &Layout, outcome: &Outcome<'_>) -> Markup {
     match &outcome.answer {
         Err(error) => problem(layout.locale, error),
         Ok(answer) if outcome.is_undoing => undone(layout, answer),

@@ -1,7 +1,7 @@
 //! A document without what is known to be wrong in it, and with what is known to be missing, so that reading comes to the next fault.
 //!
 //! A deserializer ends at the first fault. Reading the same document again without it tells the one that comes after, until
-//! all are told of.
+//! all are known.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;

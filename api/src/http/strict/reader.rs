@@ -56,7 +56,7 @@ fn all_faults<T: DeserializeOwned>(
         let goes_on = match &mut gap {
             Some(gap) if gap.holds(&fault.field) => gap.fill(&mut amended, &fault.kind),
             _ if fault.kind == FaultKind::Missing => {
-                // One that is left out because it is wrong is missing then, and was told of.
+                // One that is left out because it is wrong is missing then, and was reported.
                 if !faults.iter().any(|known: &Fault| known.field == fault.field) {
                     faults.push(fault.clone());
                 }
@@ -79,7 +79,7 @@ fn all_faults<T: DeserializeOwned>(
     unknown
 }
 
-/// How many faults beside unknown fields are told of at once, at most.
+/// How many faults beside unknown fields are reported at once, at most.
 const MOST_FAULTS: usize = 32;
 
 /// Whether a text holds U+0000.
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_of_at_once() {
+    fn everything_that_is_wrong_is_reported_at_once() {
         #[derive(Debug, Deserialize)]
         struct Whole {
             #[expect(dead_code, reason = "read alone")]

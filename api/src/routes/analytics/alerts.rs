@@ -35,7 +35,7 @@ pub(super) struct AlertsParams {
     zone: Option<String>,
 }
 
-/// Get alerts of shares
+/// Get changes of a stage's share
 ///
 /// The share of each stage at the end of each day against the mean of the 28 days before, by a two-proportion test with
 /// the rate of false discoveries over the stages of the day (Benjamini–Hochberg) below 0.01, a change of at least 20% of

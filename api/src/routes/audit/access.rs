@@ -43,7 +43,7 @@ pub(super) struct AccessParams {
 
 /// List who read what
 ///
-/// Every answer that named customers, or told of the log or its proofs, the newest first: who read, when, with which credential,
+/// Every answer that named customers, or showed the log or its proofs, the newest first: who read, when, with which credential,
 /// by which request, and whose data. Nobody is left out, auditors included. Values of parameters that may hold a person's name,
 /// number or address are null. A page may have fewer items than requested before the end: the next one starts at
 /// `next_cursor`, until that is null.

@@ -11,7 +11,7 @@ use crate::http::answer::Accepted;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
-use crate::signing_key_rotation::{Asked, rotate};
+use crate::signing_key_rotation::{RotationRequest, rotate};
 
 /// A change of the key.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -45,6 +45,7 @@ pub(super) async fn create(
     Authority(caller): Authority,
     Command { body: RotationBody { reason, overlap_seconds }, meta }: Command<RotationBody>,
 ) -> Result<Accepted, Problem> {
-    let asked = Asked { reason, overlap_seconds: overlap_seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS) };
+    let asked =
+        RotationRequest { reason, overlap_seconds: overlap_seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS) };
     Ok(rotate(&state.app, &state.checkpoint_signer, &caller, &meta, asked).await?.into())
 }

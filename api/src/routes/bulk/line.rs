@@ -108,12 +108,12 @@ impl BulkLine {
                 );
                 Err(Problem::invalid_value("customer_id", message))
             }
-            (Verb::Register, None) | (_, Some(_)) => line.with_lawful_key(),
+            (Verb::Register, None) | (_, Some(_)) => line.with_valid_key(),
             (_, None) => Err(Problem::missing_field("customer_id")),
         }
     }
 
-    fn with_lawful_key(mut self) -> Result<Self, Problem> {
+    fn with_valid_key(mut self) -> Result<Self, Problem> {
         if let Some(text) = &self.idempotency_key {
             let key = parse_key(text).ok_or_else(|| {
                 let message = Label::new(

@@ -14,13 +14,13 @@ use crate::projections::board::{CustomerAsOf, CustomerReport, RulesThen};
 use crate::routes::AppState;
 
 /// What was defined at an instant, as it was known.
-pub(super) struct Past {
+pub(super) struct FormerDefinitions {
     at: AsOf,
     company: Arc<Company>,
     versions: BTreeMap<String, Arc<Versions>>,
 }
 
-impl Past {
+impl FormerDefinitions {
     /// What was defined then.
     ///
     /// # Errors

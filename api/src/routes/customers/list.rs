@@ -12,7 +12,7 @@ use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, reads_people, shown};
 use crate::domain::people::Disclosure;
-use crate::domain::search::Sought;
+use crate::domain::search::SearchTerms;
 use crate::domain::{Label, Language};
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
@@ -92,7 +92,7 @@ impl From<ListCustomersParams> for CustomerFilter {
             channel: any_of(params.channel),
             at_risk: params.at_risk,
             by_value: params.sort == ListOrder::Value,
-            q: params.q.as_deref().map(Sought::read),
+            q: params.q.as_deref().map(SearchTerms::read),
             ..Self::default()
         }
     }

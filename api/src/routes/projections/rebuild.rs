@@ -49,7 +49,7 @@ async fn run(state: AppState, begun: PendingRebuild, name: String) {
     tokio::select! {
         outcome = rebuilt => match outcome {
             Ok(found) => tracing::info!(projection = name, differences = found.differences(), "rebuilt"),
-            Err(error) => tracing::error!(projection = name, %error, "the rebuild changed nothing"),
+            Err(error) => tracing::error!(projection = name, %error, "the rebuild failed; the model that served before still does"),
         },
         () = state.stop.cancelled() => {}
     }

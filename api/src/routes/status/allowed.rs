@@ -103,7 +103,7 @@ impl TransitionReply {
 /// List allowed transitions
 ///
 /// Evaluated by the same rules that decide the transition, against the current state; with `effective_at` or `known_at`, against
-/// the customer and the definitions as they stood then, and the response contains both times. Who asks is who asks now.
+/// the customer and the definitions as they stood then, and the response contains both times. The caller is the caller of now.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
     params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams, AsOfParams),

@@ -14,7 +14,7 @@ use crate::domain::Label;
 use crate::eventstore::Position;
 use crate::http::command::read_body;
 use crate::http::{Command, Id};
-use crate::outbound::Wanted;
+use crate::outbound::ReplaySelection;
 use crate::outbound::endpoint::Endpoint;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -29,7 +29,7 @@ const MOST_POSITIONS: u64 = 10_000;
 pub(super) struct ReplayBody {
     /// The message of this event.
     event_id: Option<Uuid>,
-    /// What the webhook is told of the events from this position on, whether it was sent before or not.
+    /// What the webhook receives of the events from this position on, whether it was sent before or not.
     from_position: Option<Position>,
     /// Up to this one, included; at most 10,000 positions in all.
     to_position: Option<Position>,
@@ -72,9 +72,9 @@ pub(super) async fn of_webhook(
     let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
     let wanted = wanted(&read_body(&body)?)?;
     let wanted = match wanted {
-        Wanted::Positions(from, to) => {
+        ReplaySelection::Positions(from, to) => {
             let head = state.app.store.head(caller.tenant).await?.position;
-            Wanted::Positions(from.min(head.saturating_add(1)), to.min(head))
+            ReplaySelection::Positions(from.min(head.saturating_add(1)), to.min(head))
         }
         other => other,
     };
@@ -100,7 +100,14 @@ pub(in crate::routes) async fn of_robot(
 ) -> Result<Json<Value>, Problem> {
     let robot = found(&state, caller.tenant, id, ROBOT).await?;
     let body: RobotReplayBody = read_body(&body)?;
-    replay(&state, &caller, &meta, &robot, body.event_id.map_or(Wanted::Dead, Wanted::Event)).await
+    replay(
+        &state,
+        &caller,
+        &meta,
+        &robot,
+        body.event_id.map_or(ReplaySelection::Dead, ReplaySelection::Event),
+    )
+    .await
 }
 
 async fn replay(
@@ -108,7 +115,7 @@ async fn replay(
     caller: &Caller,
     meta: &CommandMeta,
     endpoint: &Endpoint,
-    wanted: Wanted,
+    wanted: ReplaySelection,
 ) -> Result<Json<Value>, Problem> {
     let replayed = async {
         if endpoint.disabled.is_some() {
@@ -116,7 +123,7 @@ async fn replay(
         }
         let queued = state.outbound.replay(caller.tenant, endpoint, wanted).await?;
         match wanted {
-            Wanted::Event(event) if queued == 0 => {
+            ReplaySelection::Event(event) if queued == 0 => {
                 Err(Problem::not_found("message of event", &event.to_string()))
             }
             _ => Ok(json!(ReplayReply { queued })),
@@ -125,10 +132,10 @@ async fn replay(
     Ok(Json(state.app.once(caller, meta, replayed).await?))
 }
 
-fn wanted(body: &ReplayBody) -> Result<Wanted, Problem> {
+fn wanted(body: &ReplayBody) -> Result<ReplaySelection, Problem> {
     match (body.event_id, body.from_position, body.to_position) {
-        (None, None, None) => Ok(Wanted::Dead),
-        (Some(event), None, None) => Ok(Wanted::Event(event)),
+        (None, None, None) => Ok(ReplaySelection::Dead),
+        (Some(event), None, None) => Ok(ReplaySelection::Event(event)),
         (None, Some(from), Some(to)) => positions(from, to),
         (None, Some(_), None) => Err(Problem::missing_field("to_position")),
         (None, None, Some(_)) => Err(Problem::missing_field("from_position")),
@@ -142,7 +149,7 @@ fn wanted(body: &ReplayBody) -> Result<Wanted, Problem> {
     }
 }
 
-fn positions(from: Position, to: Position) -> Result<Wanted, Problem> {
+fn positions(from: Position, to: Position) -> Result<ReplaySelection, Problem> {
     if from == 0 {
         let message = Label::new("序号从 1 开始。", "Positions start at 1.");
         return Err(Problem::invalid_value("from_position", message));
@@ -156,5 +163,5 @@ fn positions(from: Position, to: Position) -> Result<Wanted, Problem> {
         );
         return Err(Problem::invalid_value("to_position", message));
     }
-    Ok(Wanted::Positions(from, to))
+    Ok(ReplaySelection::Positions(from, to))
 }

@@ -163,7 +163,7 @@ impl Rights {
             }
             CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, None),
             CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, Some(event.because.clone())),
-            // What was sealed of a person is no right, nor is what signs, and what else the tenant has set up is told of by [`super::Company`].
+            // What was sealed of a person is no right, nor is what signs, and what else the tenant has set up is [`super::Company`]'s.
             CompanyEvent::ReceiverKeyRotated(_)
             | CompanyEvent::EndpointsErased(_)
             | CompanyEvent::TeamSet(_)

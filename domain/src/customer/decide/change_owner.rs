@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rep_hands_over_its_own_customers_and_whoever_leads_anybodys() {
+    fn reps_hand_over_their_own_customers_and_leaders_anybodys() {
         let may = |actor: crate::Actor, from: Owner| {
             let story = given([]).by(actor);
             may_hand_over(&from, &story.context()).map_err(|refusal| refusal.code.into_owned())

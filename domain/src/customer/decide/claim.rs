@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_lost_a_customer_may_claim_it_again_after_seven_days_and_others_at_once() {
+    fn the_rep_who_lost_a_customer_may_claim_it_again_after_seven_days_and_others_at_once() {
         let free_at = day(2 + 7);
         let tick = TimeDelta::microseconds(1);
         let refusal =

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_merge_them_tells_them_apart() {
+    fn those_who_may_merge_them_may_mark_them_as_not_duplicates() {
         let by = |actor| given([registered_by_li()]).by(actor);
         assert_eq!(apart(&by(li()), &other("zhao", [])), Err(vec!["forbidden-role".to_owned()]));
         assert_eq!(apart(&by(zhao()), &other("li", [])), Err(vec!["not-owner".to_owned()]));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_apart_from_itself_or_from_who_is_gone() {
+    fn nobody_is_marked_as_distinct_from_itself_or_from_one_who_is_gone() {
         let ours = || given([registered_by_li()]);
         let own = ours().customer.unwrap();
         assert_eq!(apart(&ours(), &own), Err(vec!["same-customer".to_owned()]));

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_over_stands_in_the_event_for_ever() {
+    fn what_was_passed_over_stands_in_the_event_permanently() {
         let event = given([registered_by_li()]).by(wang()).when(jump("won")).event().event;
         let CustomerEvent::Moved(moved) = event else { panic!("{event:?}") };
         assert_eq!(moved.overrides, ["evidence-required", "transition-not-allowed"]);

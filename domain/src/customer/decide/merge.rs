@@ -56,7 +56,7 @@ pub(super) fn two_customers(survivor: &Customer, absorbed: &Customer) -> Vec<Vio
     })
 }
 
-/// The violations of a guard, told of the other customer.
+/// The violations of a guard, reported for the other customer.
 pub(super) fn of_the_other(violations: Vec<Violation>) -> Vec<Violation> {
     violations.into_iter().map(|one| Violation { field: "absorbed".to_owned(), ..one }).collect()
 }

@@ -53,7 +53,7 @@ fn by_somebody_else(request: &OpenRequest, context: &Context<'_>) -> Vec<Violati
     })
 }
 
-fn by_whoever_asked(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
+fn by_the_requester(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
     require(context.actor.name == request.by || context.actor.supervises(), || {
         Violation::new(
             Code::NotOwnRequest,
@@ -133,7 +133,7 @@ pub(super) fn decide(
             Ok(now(CustomerEvent::TransitionRejected(TransitionRejected { request: id, note })))
         }
         Decision::Withdraw => {
-            Refusal::require_all([by_whoever_asked(request, context), text])?;
+            Refusal::require_all([by_the_requester(request, context), text])?;
             Ok(now(CustomerEvent::TransitionWithdrawn(TransitionWithdrawn { request: id, note })))
         }
         Decision::Expire => {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn guards_are_asked_anew_when_it_is_approved() {
+    fn guards_are_evaluated_again_when_it_is_approved() {
         let mut stricter = guarded(ApprovedAt::Request);
         let contacted = stricter.stages.iter_mut().find(|stage| stage.id == "contacted").unwrap();
         contacted.entry_form.note = true;
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asked_may_take_it_back() {
+    fn the_requester_may_withdraw_it() {
         let event = asked(ApprovedAt::Request).when(settle(Decision::Withdraw)).event().event;
         assert_eq!(event.event_type(), "customer.transition_withdrawn");
         asked(ApprovedAt::Request).by(zhao()).when(settle(Decision::Withdraw)).refuses([Code::NotOwnRequest]);

@@ -32,7 +32,7 @@ fn not_known(customer: &Customer, command: &RecordTransaction) -> Vec<Violation>
             "reference",
             Label::new("该编号的交易已记录。", "A transaction with this reference is on record."),
             Label::new(
-                "无需再次记录；如需更改，请先作废原记录。",
+                "无需再次记录；如需更改，请先撤销原记录。",
                 "Do not record it again; to change it, void the recorded one first.",
             ),
         )
@@ -70,8 +70,8 @@ fn still_counts(customer: &Customer, command: &VoidTransaction) -> Vec<Violation
             Violation::new(
                 Code::AlreadyVoided,
                 "transaction",
-                Label::new("该交易已作废。", "The transaction has already been voided."),
-                Label::new("无需再次作废。", "Nothing remains to be done."),
+                Label::new("该交易已撤销。", "The transaction has already been voided."),
+                Label::new("无需再次撤销。", "Nothing remains to be done."),
             )
         }),
     }

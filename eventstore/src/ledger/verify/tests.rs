@@ -432,7 +432,7 @@ async fn after(sql: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_stands_beside_the_entries_is_compared_with_them_in_both_directions() {
+async fn side_tables_are_compared_with_the_entries_in_both_directions() {
     let tenant = format!("tenant_id = x'{}'", TENANT.0.simple());
     let cases = [
         (

@@ -39,7 +39,7 @@ pub struct ApprovalReport {
     /// `requested`, `approved`, `rejected`, `withdrawn` or `expired`.
     #[schema(example = "requested")]
     pub status: String,
-    /// Who asks.
+    /// The requester.
     #[schema(example = "rep:li")]
     pub requested_by: String,
     /// When it was recorded.

@@ -18,7 +18,7 @@ use waymark_domain::customer::{self as domain};
 use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::Pipeline;
 use waymark_domain::pipeline::version::Versions;
-use waymark_domain::search::Sought;
+use waymark_domain::search::SearchTerms;
 use waymark_domain::tags;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
@@ -336,7 +336,7 @@ fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
     let any_card = |wanted: &Option<AnyOf>, of: fn(&Card) -> Option<&String>| {
         wanted.is_none() || customer.cards.values().any(|card| is(wanted, of(card)))
     };
-    let called = |q: &Sought| q.finds(&customer.search_text(), &customer.search_contacts());
+    let called = |q: &SearchTerms| q.finds(&customer.search_text(), &customer.search_contacts());
     let labelled = |tag: &AnyOf| traits.tags.iter().any(|held| tag.contains(held));
     (filter.external_id.is_some() || !traits.merged)
         && filter.external_id.as_ref().is_none_or(|wanted| customer.external_id.as_ref() == Some(wanted))

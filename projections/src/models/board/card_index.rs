@@ -34,7 +34,7 @@ const TRAIT_BYTES: usize = 640;
 
 /// What boards and filters look at, without what is a customer's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Traits {
+pub(super) struct CardAttributes {
     pub(super) owner: Owner,
     pub(super) tier: Option<String>,
     pub(super) currency: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct PresentCard {
     /// When the last of its moves was made.
     pub(super) last_at: Micros,
     pub(super) amount: Option<Decimal>,
-    pub(super) traits: Traits,
+    pub(super) traits: CardAttributes,
 }
 
 /// The cards of a pipeline.
@@ -76,7 +76,7 @@ pub(crate) struct CardIndex {
 #[derive(Debug)]
 struct Stage {
     id: String,
-    cards: BTreeMap<(Micros, Uuid), Held>,
+    cards: BTreeMap<(Micros, Uuid), IndexedCard>,
     /// By the number of the filter.
     figures: HashMap<u64, StageFigures>,
     /// The last move that anybody here made; none where that must be looked up.
@@ -84,7 +84,7 @@ struct Stage {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Held {
+struct IndexedCard {
     traits: u32,
     last_at: Micros,
     amount: Option<Decimal>,
@@ -93,8 +93,8 @@ struct Held {
 /// Sets of traits by their numbers.
 #[derive(Debug, Default)]
 struct TraitTable {
-    numbers: HashMap<Arc<Traits>, u32>,
-    sets: Vec<(Arc<Traits>, CustomerVersion)>,
+    numbers: HashMap<Arc<CardAttributes>, u32>,
+    sets: Vec<(Arc<CardAttributes>, CustomerVersion)>,
 }
 
 /// A filter, with its verdict on each set of traits.
@@ -134,8 +134,11 @@ impl CardIndex {
             self.stages.len() - 1
         });
         self.places.insert(card.customer, (number, card.entered));
-        let held =
-            Held { traits: self.traits.number(card.traits), last_at: card.last_at, amount: card.amount };
+        let held = IndexedCard {
+            traits: self.traits.number(card.traits),
+            last_at: card.last_at,
+            amount: card.amount,
+        };
         let stage = &mut self.stages[number];
         stage.cards.insert((card.entered, card.customer), held);
         stage.changed();
@@ -182,7 +185,7 @@ impl CardIndex {
     }
 }
 
-fn passes((traits, version): &(Arc<Traits>, CustomerVersion), filter: &CohortFilter) -> bool {
+fn passes((traits, version): &(Arc<CardAttributes>, CustomerVersion), filter: &CohortFilter) -> bool {
     filter.visibility.is_visible(traits.region.as_deref(), &traits.owner)
         && versions::passes(std::slice::from_ref(version), Micros::MAX, filter)
 }
@@ -235,7 +238,7 @@ impl Stage {
         if page.limit == 0 || figures.count == 0 {
             return StagePlaces { figures, ..StagePlaces::default() };
         }
-        let place = |(order, held): (&(Micros, Uuid), &Held)| traits.place(*order, held);
+        let place = |(order, held): (&(Micros, Uuid), &IndexedCard)| traits.place(*order, held);
         if page.by_value {
             let sorted = self.by_value(filter, traits);
             let found = page.after.and_then(|after| sorted.iter().position(|(order, _)| **order == after));
@@ -248,7 +251,7 @@ impl Stage {
     }
 
     /// Those who pass, the most valuable first; of equal value, those who have been there longest.
-    fn by_value(&self, filter: &Filter, traits: &TraitTable) -> Vec<(&(Micros, Uuid), &Held)> {
+    fn by_value(&self, filter: &Filter, traits: &TraitTable) -> Vec<(&(Micros, Uuid), &IndexedCard)> {
         let mut tiers: Vec<String> =
             traits.sets.iter().map(|(traits, _)| value_order(traits.tier.as_deref(), None).0).collect();
         let of_traits = tiers.clone();
@@ -267,7 +270,7 @@ impl Stage {
 }
 
 impl TraitTable {
-    fn number(&mut self, traits: Traits) -> u32 {
+    fn number(&mut self, traits: CardAttributes) -> u32 {
         if let Some(number) = self.numbers.get(&traits) {
             return *number;
         }
@@ -279,7 +282,7 @@ impl TraitTable {
         number
     }
 
-    fn place(&self, (entered, customer): (Micros, Uuid), held: &Held) -> Place {
+    fn place(&self, (entered, customer): (Micros, Uuid), held: &IndexedCard) -> Place {
         let (traits, _) = &self.sets[held.traits as usize];
         let money = |(amount, currency): (Decimal, &String)| Money { amount, currency: currency.clone() };
         Place {
@@ -294,7 +297,7 @@ impl TraitTable {
     }
 }
 
-impl Traits {
+impl CardAttributes {
     /// What a customer with these traits is like from ever on, as filters take it.
     fn version(self) -> CustomerVersion {
         CustomerVersion {

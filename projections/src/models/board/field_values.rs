@@ -27,7 +27,7 @@ const PAGE: u32 = 1_000;
 pub(crate) type FieldValues = HashMap<Uuid, BTreeMap<String, Value>>;
 
 /// A customer's fields while its events are read.
-struct Held {
+struct KnownFields {
     fields: Option<BTreeMap<String, Value>>,
     valid_times: ValidTimes,
 }
@@ -38,7 +38,7 @@ pub(crate) async fn load(snapshot: &Snapshot, at: Micros, known: Position) -> Re
     let types = TYPES.map(str::to_owned).into();
     let query = Query { items: vec![QueryItem { types, tags: Vec::new() }] };
     let is_opened = |event_type: &str| TYPES.contains(&event_type);
-    let (mut held, mut after) = (HashMap::<Uuid, Held>::new(), 0);
+    let (mut held, mut after) = (HashMap::<Uuid, KnownFields>::new(), 0);
     loop {
         let entries = store.read_matching(snapshot.tenant, &query, after, known, PAGE).await?;
         for forms in decode_all(snapshot.tenant, &entries, vault, is_opened).await? {
@@ -55,10 +55,10 @@ pub(crate) async fn load(snapshot: &Snapshot, at: Micros, known: Position) -> Re
 }
 
 /// What a registration says holds from the beginning; what was said later, from when it was said of.
-fn learn(held: &mut HashMap<Uuid, Held>, customer: Uuid, event: &Recorded<CustomerEvent>, at: Micros) {
+fn learn(held: &mut HashMap<Uuid, KnownFields>, customer: Uuid, event: &Recorded<CustomerEvent>, at: Micros) {
     if let CustomerEvent::Registered(registered) = &event.event {
         let fields = clear(&registered.fields);
-        held.insert(customer, Held { fields, valid_times: ValidTimes::default() });
+        held.insert(customer, KnownFields { fields, valid_times: ValidTimes::default() });
         return;
     }
     let Some(held) = held.get_mut(&customer) else { return };

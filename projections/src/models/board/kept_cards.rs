@@ -6,7 +6,7 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
 
-use super::card_index::{CardCache, CardIndex, PresentCard, Traits};
+use super::card_index::{CardAttributes, CardCache, CardIndex, PresentCard};
 use super::cards::{BoardQuery, BoardReport, StageNaming, report};
 use super::row::{money_of, owner_of};
 use super::snapshot::BoardSnapshot;
@@ -118,7 +118,7 @@ impl PresentCard {
             entered: row.int("entered_at")?,
             last_at: row.int("last_at")?,
             amount,
-            traits: Traits {
+            traits: CardAttributes {
                 owner: owner_of(row.str("owner_kind")?, row.text("owner_id")?),
                 tier: row.opt_text("tier")?,
                 currency,

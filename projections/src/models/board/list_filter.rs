@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
-use waymark_domain::search::Sought;
+use waymark_domain::search::SearchTerms;
 
 use crate::query::AnyOf;
 
@@ -36,7 +36,7 @@ pub struct CustomerFilter {
     /// Whose they are: any of these reps.
     pub reps: Option<BTreeSet<String>>,
     /// Words of the name and of the id in another system, or a whole contact.
-    pub q: Option<Sought>,
+    pub q: Option<SearchTerms>,
     /// Only those whom somebody warned of, or only the others.
     pub at_risk: Option<bool>,
     /// Whether the most valuable come first, instead of those registered first.

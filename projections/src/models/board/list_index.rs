@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::search::Sought;
+use waymark_domain::search::SearchTerms;
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
@@ -236,14 +236,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(sought: &'a Sought) -> Self {
+    fn of(sought: &'a SearchTerms) -> Self {
         Self {
             words: sought.words.iter().map(|word| (word.as_str(), signature(word))).collect(),
             contacts: sought.contacts.iter().map(|contact| (bounded(contact), mark(contact))).collect(),
         }
     }
 
-    /// As [`Sought::finds`].
+    /// As [`SearchTerms::finds`].
     fn finds(&self, entry: &Entry) -> bool {
         let may_hold = |needed: u128| entry.signature & needed == needed;
         self.words.iter().all(|(_, needed)| may_hold(*needed))

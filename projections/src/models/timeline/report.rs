@@ -23,7 +23,7 @@ use crate::stats::Micros;
 /// Entries read at a time.
 const PAGE: u32 = 500;
 
-/// Which story is told.
+/// Which view of the history is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimelineView {

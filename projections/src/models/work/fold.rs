@@ -278,7 +278,7 @@ impl Rows {
         row.push(&mut self.messages);
     }
 
-    /// The owner is reminded that a known lead came in again; of a customer in a pool, anyone who leads. Histories that are read
+    /// The owner is reminded that another lead of a known customer arrived; of a customer in a pool, anyone who leads. Histories that are read
     /// in tell nobody.
     fn came_again(&mut self, customer: &Customer, fact: &DecodedEvent) {
         let CustomerEvent::LeadTouched(event) = &fact.event.event else { return };
@@ -329,7 +329,7 @@ impl Rows {
         let mut n = 0;
         for automation in &pipeline.automations {
             let before = n;
-            for (text, role, channels) in automation.told_of(stage) {
+            for (text, role, channels) in automation.reminders_of(stage) {
                 let channels = if channels.is_empty() { &[NotificationChannel::Workbench] } else { channels };
                 let why = (automation.id.as_str(), fact.event.id, n);
                 self.reminder(Said::of(fact), (Some(customer), journey), why, (text, role, channels));

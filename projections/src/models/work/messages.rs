@@ -1,4 +1,4 @@
-//! Messages: what somebody is told of customers, and by whom.
+//! Messages: what somebody hears of customers, and from whom.
 
 use std::collections::BTreeSet;
 

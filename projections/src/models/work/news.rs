@@ -1,4 +1,4 @@
-//! What owners are told of what others do with their customers.
+//! What owners hear of what others do with their customers.
 
 use waymark_domain::customer::Customer;
 use waymark_domain::customer::event::CustomerEvent;

@@ -120,7 +120,7 @@ CREATE TABLE IF NOT EXISTS work_reminder (
     PRIMARY KEY (tenant_id, generation, position, n)
 ) WITHOUT ROWID;
 
--- What people are told of customers: moves, owners and reminders, each for somebody by role.
+-- What people hear of customers: moves, owners and reminders, each for somebody by role.
 CREATE TABLE IF NOT EXISTS work_message (
     tenant_id  BLOB   NOT NULL,
     generation BIGINT NOT NULL,

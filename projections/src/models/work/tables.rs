@@ -109,7 +109,7 @@ table! {
 }
 
 table! {
-    /// What people are told of customers.
+    /// What people hear of customers.
     MESSAGES = "work_message", Insert, MessageRow {
         key { position: u64, n: u32 }
         columns {

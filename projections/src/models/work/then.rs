@@ -66,7 +66,7 @@ impl<'a> Waiting<'a> {
             && scope.sub_status.as_ref().is_none_or(|wanted| held.is_some_and(|held| wanted.contains(held)))
     }
 
-    /// When it must be contacted, of lists by that: of whom the next contact does not tell, when it came in again.
+    /// When it must be contacted, of lists by that: of whom the next contact does not tell, when another lead of it arrived.
     fn due_at(&self, filter: &ContactFilter) -> Option<DateTime<Utc>> {
         let is_in_span =
             |next: &DateTime<Utc>| filter.from.is_none_or(|from| *next >= from) && *next < filter.until;

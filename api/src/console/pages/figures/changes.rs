@@ -1,4 +1,4 @@
-//! What changed of the pipeline between two moments, as a waterfall, with the customers behind each step.
+//! Pipeline changes between two moments, as a waterfall, with the customers behind each step.
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -68,7 +68,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let source = source(asked);
     let report = asked.layout.read(&source).await?;
     let steps = steps(asked, &report);
-    let title = locale.text("销售管道变化", "What changed of the pipeline");
+    let title = locale.text("销售流程变化", "Pipeline changes");
     let explained = locale.text(
         "期初到期末，在途客户（进行中、休眠、暂停）因什么增减。先列事后才知道的更正，再列期间发生的事；每一步可查看涉及的客户。未选时段时为最近 30 天。",
         "From opening to closing: what added to the customers under way (open, dormant, paused) and what took from them. First what became known later, then what happened; each step leads to its customers. The last 30 days unless a period is chosen.",
@@ -251,7 +251,7 @@ async fn behind(layout: &Layout, pipeline: &str, query: &PageQuery) -> Result<Ma
         asked.link("changes/customers", &kept)
     });
     Ok(html! {
-        p { a href=(asked.link("changes", &[])) { "← " (locale.text("销售管道变化", "What changed of the pipeline")) } }
+        p { a href=(asked.link("changes", &[])) { "← " (locale.text("销售流程变化", "Pipeline changes")) } }
         h1 { (title) " " small { (part) } }
         @if rows.is_empty() { (asked.nothing()) } @else { (table(title, &columns, &rows)) }
         @if let Some(next) = next { a.more href=(next) { (locale.text("下一页", "Next page")) } }

@@ -92,7 +92,7 @@ impl Conflicts {
             "on_conflict",
             Label::new("更正后，后续的状态变更不再衔接。", "After this correction, later stage changes no longer connect."),
             Label::new(
-                "可选择on_conflict：continue（后续变更改为从更正后的状态出发）或truncate（主管：作废后续变更）。",
+                "可选择on_conflict：continue（后续变更改为从更正后的状态出发）或truncate（主管：撤销后续变更）。",
                 "Set on_conflict to continue (later changes start from the corrected stage) or truncate (supervisors: void the later changes).",
             ),
         )

@@ -63,8 +63,8 @@ fn still_in_force(customer: &Customer, command: &Correct) -> Vec<Violation> {
         Violation::new(
             Code::AlreadyVoided,
             "corrects",
-            Label::new("该记录已作废。", "The record has already been voided."),
-            Label::new("如需恢复，请更正作废它的记录。", "To restore it, correct the record that voided it."),
+            Label::new("该记录已撤销。", "The record has already been voided."),
+            Label::new("如需恢复，请更正撤销它的记录。", "To restore it, correct the record that voided it."),
         )
         .with("voided_by", by.to_string()),
     ]
@@ -78,7 +78,7 @@ fn not_the_registration(customer: &Customer, command: &Correct, journey: &str) -
         Violation::new(
             Code::RegistrationNotVoidable,
             "corrects",
-            Label::new("登记记录不能作废。", "The registration record cannot be voided."),
+            Label::new("登记记录不能撤销。", "The registration record cannot be voided."),
             Label::new("请更正其状态或时间。", "Correct its stage or time instead."),
         )
     })
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn following_moves_are_read_anew_where_the_pipeline_permits_it() {
+    fn following_moves_are_read_again_where_the_pipeline_permits_it() {
         let back = moved("proposal", "contacted");
         let command = settled(OnConflict::Continue, correct(4, target("postponed")));
         let event = story_with([back.clone()]).when(command).event().event;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn following_moves_are_not_read_anew_against_the_pipeline() {
+    fn following_moves_are_not_read_again_against_the_pipeline() {
         let command = settled(OnConflict::Continue, correct(3, Amendment::Void));
         story().when(command).refuses([Code::TransitionNotAllowed]);
     }
