@@ -317,6 +317,72 @@ async fn losses_bottlenecks_and_channels_are_counted_with_what_they_are_worth() 
     assert_eq!(alerts.at("/items"), &json!([]), "of three customers nothing is said");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_says_whether_it_is_known_yet_what_becomes_of_its_cycles() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let end = now();
+    let before = |days: i64| end - Duration::days(days);
+    let owned = |name: &str| json!({"name": name, "source": "fair", "owner": "rep:li"});
+    let _ = since(&wang, before(40), owned("Stuck")).await;
+    let gone = since(&wang, before(20), owned("Gone")).await;
+    let lost = json!({"to": "lost", "reason": "price", "effective_at": instant(before(5))});
+    let _ = wang.command(&gone, "transitions", lost).await.expect(200);
+    let sold = since(&wang, before(10), owned("Sold")).await;
+    won(&wang, &sold, before(1)).await;
+
+    let open = json!({"mature": false, "cycles": 3, "undecided": 1, "matures_at": null});
+    let at = format!("effective_at={}", instant(end));
+    for (path, place) in [
+        (format!("/v1/funnels/{PIPELINE}?{at}"), "/maturity"),
+        (format!("/v1/channels?pipeline={PIPELINE}&{at}"), "/items/0/maturity"),
+        (format!("/v1/losses/{PIPELINE}?{at}"), "/maturity"),
+        (format!("/v1/reps?pipeline={PIPELINE}&{at}"), "/totals/maturity"),
+        (format!("/v1/reps?pipeline={PIPELINE}&{at}"), "/items/0/maturity"),
+        (format!("/v1/forecasts/{PIPELINE}?{at}&horizon_days=30"), "/horizons/0/by_stage/0/maturity"),
+    ] {
+        assert_eq!(read(&wang, &path).await.at(place), &open, "{path}");
+    }
+    // The window of those who ended is mature, and so is a cohort that has had its time.
+    let young = format!("from={}", instant(before(30)));
+    let ended = json!({"mature": true, "cycles": 2, "undecided": 0, "matures_at": null});
+    for what in [format!("losses/{PIPELINE}?{at}"), format!("funnels/{PIPELINE}?{at}")] {
+        assert_eq!(read(&wang, &format!("/v1/{what}&{young}")).await.at("/maturity"), &ended, "{what}");
+    }
+    let cohort = async |days: i64| {
+        let path = format!("/v1/funnels/{PIPELINE}?{at}&definition=cohort&to={}", instant(before(39)));
+        let report = read(&wang, &format!("{path}&horizon_days={days}")).await;
+        (report.at("/mature").clone(), report.at("/maturity").clone())
+    };
+    let due = |days: i64| instant(before(39) + Duration::days(days));
+    let told = |report: &Value| {
+        let due = report["matures_at"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
+        (report["mature"].clone(), report["cycles"].clone(), report["undecided"].clone(), due.map(instant))
+    };
+    let (mature, maturity) = cohort(39).await;
+    assert_eq!((mature, told(&maturity)), (json!(true), (json!(true), json!(1), json!(0), Some(due(39)))));
+    let (mature, maturity) = cohort(60).await;
+    assert_eq!((mature, told(&maturity)), (json!(false), (json!(false), json!(1), json!(1), Some(due(60)))));
+    let quality = read(&wang, &format!("/v1/quality/{PIPELINE}?{at}")).await;
+    assert_eq!(quality.at("/conversion/maturity/mature"), &json!(true), "its entries are chosen so");
+    let paths = read(&wang, &format!("/v1/paths/{PIPELINE}?{at}")).await;
+    assert_eq!(paths.at("/paths/0/prefixes/0/maturity"), &open);
+
+    // What is compared is no riper than the riper of both.
+    let span = |from: i64, to: i64| {
+        format!("compare_from={}&compare_to={}", instant(before(from)), instant(before(to)))
+    };
+    for (what, compared, mature) in
+        [("funnels", span(60, 30), false), ("losses", span(60, 30), false), ("funnels", span(15, 2), true)]
+    {
+        let path = format!("/v1/{what}/{PIPELINE}?{at}&{young}&{compared}");
+        let report = read(&wang, &path).await;
+        let differences = report.at("/compared/differences").as_array().cloned().unwrap_or_default();
+        assert!(differences.iter().all(|one| one["mature"] == json!(mature)), "{path}: {differences:?}");
+        assert!(!differences.is_empty() || what == "losses", "{path}");
+    }
+}
+
 /// A history of many leads, as a file.
 fn history() -> String {
     let mut rows = String::from("deal,stage,at\n");
@@ -398,6 +464,61 @@ async fn a_deal_that_is_put_off_says_how_often_and_leaves_the_period() {
     assert_eq!(refused.refused(422, "missing-field").at("/violations/0/field"), &json!("expected_close_on"));
     let _ = wang.command(&customer, "details", json!({"clear": ["expected_close_on"]})).await.expect(200);
     assert_eq!(close().await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_day_of_expected_close_that_is_corrected_was_never_a_push() {
+    let team = Team::on(PIPELINE).await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let body = json!({
+        "pipeline": PIPELINE, "name": "Harbour", "owner": "rep:li", "amount": cny("10000.00"),
+        "expected_close_on": "2026-11-30", "effective_at": ago(20),
+    });
+    let customer = wang.register(body).await;
+    let close =
+        async || read(&wang, &format!("/v1/customers/{customer}?")).await.at("/expected_close").clone();
+    let wrong = json!({"expected_close_on": "2027-11-30"});
+    let _ = li.command(&customer, "details", wrong).await.expect(200);
+    assert_eq!(close().await["pushes"], 1);
+    let before = instant(now());
+
+    let correct = |on: &str, reason: &str| json!({"expected_close_on": on, "expected_close_correction": true, "expected_close_reason": reason});
+    let silent = json!({"expected_close_on": "2026-11-30", "expected_close_correction": true});
+    let _ = li.command(&customer, "details", silent).await.refused(422, "reason-required");
+    let mut more = correct("2026-11-30", "wrong year");
+    more["tier"] = json!("A");
+    let refused = li.command(&customer, "details", more).await.refused(422, "invalid-value");
+    assert_eq!(refused.at("/violations/0/field"), &json!("expected_close_correction"));
+    let _ = li.command(&customer, "details", correct("2026-11-30", "wrong year")).await.expect(200);
+    assert_eq!(
+        close().await,
+        json!({"on": "2026-11-30", "original": "2026-11-30", "pushes": 0, "pushed_days": 0, "last_reason": "wrong year"})
+    );
+    let then = read(&wang, &format!("/v1/customers/{customer}?known_at={before}")).await;
+    assert_eq!(
+        (then.at("/expected_close/on"), then.at("/expected_close/pushes")),
+        (&json!("2027-11-30"), &json!(1))
+    );
+    // The world has not changed: what is expected was learned.
+    let asked = format!("/v1/changes/{PIPELINE}?from_effective_at={before}&from_known_at={before}");
+    for (period, learned, amount) in
+        [("2026-11", "corrected_in", "10000.00 CNY"), ("2027-11", "corrected_out", "-10000.00 CNY")]
+    {
+        let report = read(&wang, &format!("{asked}&period={period}")).await;
+        let moved = |part: &str| -> Vec<(String, u64, Vec<String>)> {
+            told(&report, part).into_iter().filter(|(_, count, _)| *count > 0).collect()
+        };
+        assert_eq!(moved("learned"), [(learned.to_owned(), 1, vec![amount.to_owned()])], "{period}");
+        let happened = moved("happened");
+        assert!(happened.iter().all(|(kind, ..)| kind == "stayed"), "{period}: {happened:?}");
+    }
+
+    // Others correct what they said themselves, and who leads corrects all.
+    let later = json!({"expected_close_on": "2026-12-31"});
+    let _ = wang.command(&customer, "details", later).await.expect(200);
+    let _ = li.command(&customer, "details", correct("2026-12-01", "x")).await.refused(403, "not-own-record");
+    let _ = wang.command(&customer, "details", correct("2026-12-01", "misheard")).await.expect(200);
+    assert_eq!((close().await["pushes"].clone(), close().await["pushed_days"].clone()), (json!(1), json!(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -787,8 +908,12 @@ async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followe
         (&json!(2), &json!(1), &json!(0.5))
     );
     let paths = read(&wang, &format!("/v1/paths/{PIPELINE}?limit=5")).await;
-    let prefix =
-        |stage: &str, count| json!({"stage": stage, "count": count, "won": 0, "lost": 0, "win_rate": null});
+    let prefix = |stage: &str, count| {
+        json!({
+            "stage": stage, "count": count, "won": 0, "lost": 0, "win_rate": null,
+            "maturity": {"mature": false, "cycles": count, "undecided": count, "matures_at": null},
+        })
+    };
     let way =
         paths.at("/paths").as_array().into_iter().flatten().find(|path| path["stages"][1] == "proposal");
     let expected = json!([prefix("new_lead", 2), prefix("proposal", 1)]);

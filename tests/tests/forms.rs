@@ -171,3 +171,89 @@ async fn what_a_move_brings_is_reviewed_hidden_from_analysts_and_erased_with_the
     assert!(!told(&li).await && !told(&admin).await);
     assert!(!changes("customer.details_changed").await.iter().any(|one| one.to_string().contains("lobster")));
 }
+
+/// A stage that wants something shown is entered with it, by whichever way.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_way_into_a_stage_leads_around_what_it_wants_shown() {
+    let team = Team::on("landian-6").await;
+    let (li, wang, admin) = (team.rep("li"), team.manager("wang"), team.admin());
+    let receipt =
+        json!([{"kind": "quote_receipt_confirmed", "reference": "dms-1", "sha256": "0f".repeat(32)}]);
+    let hearsay = json!([{"kind": "quote_receipt_confirmed", "reference": "in the drawer"}]);
+    let quoted = |name: &str| {
+        let mut body = team.customer_of("li", name);
+        body["stage"] = json!("quoted");
+        body
+    };
+
+    let refused = li.post("/v1/customers", quoted("Harbour Foods")).await.refused(422, "evidence-required");
+    assert_eq!(refused.text_at("/violations/0/field"), "evidence");
+    assert_eq!(refused.text_at("/violations/0/kind"), "quote_receipt_confirmed");
+    for (language, message) in [("en", "This stage requires evidence: "), ("zh", "进入该状态需要凭证：")]
+    {
+        let call = li.call(reqwest::Method::POST, "/v1/customers").header("accept-language", language);
+        let refused = call.json(&quoted("Harbour Foods")).send().await.refused(422, "evidence-required");
+        assert!(refused.text_at("/violations/0/message").starts_with(message), "{}", refused.text);
+    }
+    let mut told = quoted("Harbour Foods");
+    told["evidence"] = hearsay.clone();
+    let _ = li.post("/v1/customers", told.clone()).await.refused(422, "unknown-evidence");
+    drop(told.as_object_mut().and_then(|told| told.remove("evidence")));
+    told["documents"] = receipt.clone();
+    let registered = li.post("/v1/customers", told).await.expect(201);
+    let types = |answer: &waymark_tests::Answer| -> Vec<String> {
+        let events = answer.at("/events").as_array().cloned().unwrap_or_default();
+        events.iter().map(|event| event["type"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(types(&registered), ["customer.registered", "customer.document_added"]);
+    let shown = li.customer(&registered.text_at("/id")).await;
+    assert_eq!(shown.text_at("/documents/0/kind"), "quote_receipt_confirmed");
+
+    // In bulk and as a lead it is the same registration.
+    let line = json!({"command": "register", "body": quoted("Pier Nine")}).to_string();
+    for query in ["", "?atomic=true", "?dry_run=true"] {
+        let call = li.call(reqwest::Method::POST, &format!("/v1/bulk{query}"));
+        let bulk = call.bytes("application/x-ndjson", line.clone()).send().await;
+        assert!(bulk.text.contains("evidence-required"), "{query}: {}", bulk.text);
+    }
+    let _ = li.post("/v1/leads", quoted("Pier Nine")).await.refused(422, "evidence-required");
+    // The past is told by those who supervise, and by imports.
+    assert_eq!(wang.post("/v1/customers", quoted("Pier Nine")).await.status, 201);
+    assert_eq!(admin.post("/v1/customers?origin=import", quoted("Lake Mill")).await.status, 201);
+
+    let id = li.register(team.customer_of("li", "Anchor Bay")).await;
+    let ready = json!({"to": "need_confirmed", "note": "two", "next_step": "quote"});
+    let _ = li.command(&id, "transitions", ready).await.expect(200);
+    let slip =
+        li.command(&id, "transitions", json!({"to": "paused"})).await.expect(200).text_at("/events/0/id");
+    let mut target = json!({"corrects": slip, "kind": "target", "to": "quoted", "reason": "wrong button"});
+    let _ = li.command(&id, "corrections", target.clone()).await.refused(422, "evidence-required");
+    target["evidence"] = hearsay.clone();
+    let _ = li.command(&id, "corrections", target.clone()).await.refused(422, "unknown-evidence");
+    let _ = li.command(&id, "documents", receipt[0].clone()).await.expect(200);
+    let document = li.customer(&id).await.text_at("/documents/0/id");
+    target["evidence"] = json!([{"kind": "quote_receipt_confirmed", "reference": document}]);
+    let _ = li.command(&id, "corrections", target).await.expect(200);
+    assert_eq!(li.customer(&id).await.text_at("/journeys/0/stage"), "quoted");
+    let void = json!({"corrects": slip, "kind": "void", "reason": "x", "documents": receipt});
+    let _ = li.command(&id, "corrections", void).await.refused(422, "invalid-value");
+
+    let late = li.register(team.customer_of("li", "Quay Two")).await;
+    let ready = json!({"to": "need_confirmed", "note": "two", "next_step": "quote"});
+    let _ = li.command(&late, "transitions", ready).await.expect(200);
+    let at = waymark_tests::now().to_rfc3339();
+    let mut step = json!({"kind": "insert", "to": "quoted", "effective_at": at, "reason": "forgotten"});
+    let _ = li.command(&late, "corrections", step.clone()).await.refused(422, "evidence-required");
+    step["documents"] = receipt.clone();
+    let inserted = li.command(&late, "corrections", step).await.expect(200);
+    assert_eq!(types(&inserted), ["customer.move_inserted", "customer.document_added"]);
+
+    let resting = li.register(team.customer_of("li", "Mole End")).await;
+    let _ = li.command(&resting, "transitions", json!({"to": "to_reactivate"})).await.expect(200);
+    let mut back = json!({"to": "quoted", "reason": "budget is back"});
+    let _ = li.command(&resting, "reactivations", back.clone()).await.refused(422, "evidence-required");
+    back["documents"] = receipt;
+    let reactivated = li.command(&resting, "reactivations", back).await.expect(200);
+    assert_eq!(types(&reactivated), ["customer.reactivated", "customer.document_added"]);
+    assert_eq!(li.customer(&resting).await.text_at("/journeys/0/stage"), "quoted");
+}

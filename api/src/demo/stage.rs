@@ -8,7 +8,7 @@ use uuid::Uuid;
 use waymark_domain::customer::automation_state::TaskState;
 use waymark_domain::customer::command::{
     AddDocument, Amendment, Command, CompleteTask, Correct, Decision, FollowUp, Note, Override, Plan,
-    Reactivate, Register, Release, Settle, Transition,
+    Reactivate, Register, Release, Settle, Shown, Transition,
 };
 use waymark_domain::customer::event::{ContactKind, Money, OnConflict};
 use waymark_domain::pipeline::{Pipeline, demanded_evidence};
@@ -78,7 +78,11 @@ impl<'a> Stage<'a> {
             }
             Act::Reactivate { to } => {
                 let reason = self.say(cast::REACTIVATE, scene);
-                self.lead(id, Command::Reactivate(Reactivate { to: to.to_owned(), reason })).await?
+                self.lead(
+                    id,
+                    Command::Reactivate(Reactivate { to: to.to_owned(), reason, ..Reactivate::default() }),
+                )
+                .await?
             }
             _ => self.by_rep(id, scene).await?,
         };
@@ -240,6 +244,7 @@ impl<'a> Stage<'a> {
             change: Amendment::Target { to: to.to_owned(), sub_status: None },
             reason: self.say(cast::CORRECT, scene),
             on_conflict: OnConflict::Reject,
+            shown: Shown::default(),
         })
     }
 

@@ -62,6 +62,7 @@ impl Story {
             note: None,
             profile: None,
             field_names: Vec::new(),
+            evidence: Vec::new(),
         };
         let story = Self { pipeline, events: Vec::new() };
         story.then(0, CustomerEvent::Registered(registered))
@@ -710,6 +711,7 @@ fn a_corrected_target_cancels_the_old_stages_tasks_and_creates_the_right_ones() 
             reason: Personal::Sealed,
             on_conflict: OnConflict::Reject,
             also_voids: Vec::new(),
+            evidence: Vec::new(),
         }),
     );
     assert!(corrected.due(&format!("cancel:{task}")).is_some());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::decide::{migrate, transition};
+use super::decide::{migrate, proof, transition};
 use super::state::Customer;
 use super::timeline::Stay;
 use crate::field::FieldType;
@@ -138,8 +138,7 @@ fn form(
 /// That of each group of kinds one is shown: named as evidence, or brought along as a document. What a transaction shows already
 /// is not asked for.
 fn demanded(customer: &Customer, journey: &str, from: Option<&Stay>, kinds: &[EvidenceKind]) -> Vec<Value> {
-    let bought =
-        |kind: &&EvidenceKind| transition::evidence::transaction(customer, journey, from, kind).is_some();
+    let bought = |kind: &&EvidenceKind| proof::transaction(customer, journey, from, kind).is_some();
     let open = demanded_evidence(kinds.iter()).into_iter().filter(|group| !group.iter().any(bought));
     open.map(|group| {
         let kinds: Vec<&str> = group.iter().map(|kind| kind.kind.as_str()).collect();

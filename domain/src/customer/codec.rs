@@ -43,8 +43,8 @@ macro_rules! customer_types {
 }
 
 customer_types! {
-    Registered "customer.registered" 3 [unchanged, unchanged]
-    DetailsChanged "customer.details_changed" 5 [unchanged, unchanged, unchanged, unchanged]
+    Registered "customer.registered" 4 [unchanged, unchanged, unchanged]
+    DetailsChanged "customer.details_changed" 6 [unchanged, unchanged, unchanged, unchanged, unchanged]
     Moved "customer.moved" 3 [unchanged, unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []
@@ -52,10 +52,10 @@ customer_types! {
     TransitionWithdrawn "customer.transition_withdrawn" 1 []
     TransitionExpired "customer.transition_expired" 1 []
     MoveVoided "customer.move_voided" 1 []
-    MoveTargetCorrected "customer.move_target_corrected" 2 [unchanged]
+    MoveTargetCorrected "customer.move_target_corrected" 3 [unchanged, unchanged]
     MoveTimeCorrected "customer.move_time_corrected" 1 []
-    MoveInserted "customer.move_inserted" 1 []
-    Reactivated "customer.reactivated" 1 []
+    MoveInserted "customer.move_inserted" 2 [unchanged]
+    Reactivated "customer.reactivated" 2 [unchanged]
     StageMigrated "customer.stage_migrated" 1 []
     Noted "customer.noted" 1 []
     FollowedUp "customer.followed_up" 2 [unchanged]

@@ -1,5 +1,6 @@
 //! What people and rules ask for. Texts are plain here; the events mark the personal ones.
 
+mod documents;
 mod holds;
 mod purchases;
 
@@ -11,6 +12,7 @@ use uuid::Uuid;
 pub use super::contact::NewContact;
 use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
 use crate::Owner;
+pub use documents::{AddDocument, Shown};
 pub use holds::{PlaceLegalHold, ReleaseLegalHold};
 pub use purchases::{RecordPoints, RecordTransaction, VoidTransaction};
 
@@ -110,6 +112,8 @@ pub struct Register {
     pub note: Option<String>,
     /// What else is known.
     pub profile: NewProfile,
+    /// What shows that the stage's criterion is met.
+    pub shown: Shown,
 }
 
 /// What is known of a customer beside its name and contacts; what is absent is not said.
@@ -135,6 +139,8 @@ pub struct NewProfile {
     pub expected_close_on: Option<NaiveDate>,
     /// Why that day.
     pub expected_close_reason: Option<String>,
+    /// Whether the day stands in the place of the one said last, which was a wrong record.
+    pub expected_close_correction: bool,
     /// What has been won so far.
     pub won_amount: Option<Money>,
     /// How satisfied the customer is, from 0 to 10.
@@ -245,6 +251,8 @@ pub struct Correct {
     pub reason: String,
     /// What is to become of moves that no longer fit.
     pub on_conflict: OnConflict,
+    /// What shows that the right stage's criterion is met.
+    pub shown: Shown,
 }
 
 /// What a correction says.
@@ -282,6 +290,8 @@ pub struct Reactivate {
     pub to: String,
     /// Why.
     pub reason: String,
+    /// What shows that the stage's criterion is met.
+    pub shown: Shown,
 }
 
 /// A customer's place in the definition in force.
@@ -433,21 +443,6 @@ pub struct ReopenDuplicate {
     pub other: Uuid,
     /// Why.
     pub reason: String,
-}
-
-/// A document, by reference: where it is kept is not our business.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AddDocument {
-    /// The id that it gets.
-    pub id: Uuid,
-    /// What sort, such as `contract`.
-    pub kind: String,
-    /// What it is called.
-    pub name: Option<String>,
-    /// Its id or address where it is kept.
-    pub reference: String,
-    /// SHA-256 of its content, in lower-case hexadecimal.
-    pub sha256: String,
 }
 
 /// A warning that the customer may be lost, or its end.

@@ -190,6 +190,7 @@ impl Known {
             delivered_on: lacking(&own.delivered_on, &other.delivered_on),
             postponed_until: lacking(&own.postponed_until, &other.postponed_until),
             expected_close_on: lacking(&own.expected_close_on, &other.expected_close_on),
+            expected_close_corrected: false,
             expected_close_reason: match own.expected_close_on {
                 Some(_) => None,
                 None => other.expected_close_reason.clone(),

@@ -9,6 +9,7 @@ pub mod contact;
 mod decide;
 pub mod event;
 mod event_tags;
+mod expected_close;
 mod known;
 pub mod purchases;
 mod reads;
@@ -25,6 +26,7 @@ pub use decide::{
     unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
+pub use expected_close::ExpectedClose;
 pub use known::Known;
 pub use reads::Read;
 pub use state::{Customer, LastClaim, OpenRequest};

@@ -10,6 +10,7 @@ use super::automation_state::AutomationState;
 use super::event::{
     CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer, TransitionRequested,
 };
+use super::expected_close::ExpectedClose;
 use super::purchases::Purchases;
 use super::timeline::{Journeys, Stay};
 use super::valid_times::{Admitted, ValidTimes};
@@ -85,10 +86,10 @@ pub struct Customer {
     pub postponed_until: Option<NaiveDate>,
     /// How satisfied it said to be, from 0 to 10.
     pub satisfaction: Option<u8>,
-    /// The day on which the deal is expected to close.
-    pub expected_close_on: Option<NaiveDate>,
-    /// How often that was put off to a later day.
-    pub pushes: u32,
+    /// When the deal is expected to close.
+    pub expected_close: Option<ExpectedClose>,
+    /// Who said so.
+    pub expected_close_by: String,
     /// The documents on record, by their ids: kind and SHA-256.
     pub documents: BTreeMap<Uuid, (String, String)>,
     /// The score by the rules of intake.
@@ -181,8 +182,8 @@ impl Customer {
             keyed_at: KeyedAt::default(),
             postponed_until: None,
             satisfaction: None,
-            expected_close_on: None,
-            pushes: 0,
+            expected_close: None,
+            expected_close_by: String::new(),
             documents: BTreeMap::new(),
             score: None,
             legal_holds: Vec::new(),
@@ -221,7 +222,7 @@ impl Customer {
                 self.owner = event.owner.clone();
                 self.keyed_at.name = recorded.position;
                 self.keyed_at.contacts = recorded.position;
-                self.learn(event.profile.as_ref(), recorded.position);
+                self.learn(event.profile.as_ref(), (recorded.position, &recorded.actor));
             }
             CustomerEvent::Moved(event) => {
                 self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
@@ -312,7 +313,7 @@ impl Customer {
     /// Sets what of an event is not superseded by a change with a later effective instant.
     fn set_attributes(&mut self, recorded: &Recorded<CustomerEvent>, admitted: &Admitted<'_>) {
         if let Some(details) = &admitted.details {
-            self.change_details(details, recorded.position);
+            self.change_details(details, (recorded.position, &recorded.actor));
         }
         match &recorded.event {
             CustomerEvent::FollowedUp(event) if admitted.plan => {
@@ -328,7 +329,7 @@ impl Customer {
         }
     }
 
-    fn change_details(&mut self, event: &DetailsChanged, position: u64) {
+    fn change_details(&mut self, event: &DetailsChanged, (position, actor): (u64, &str)) {
         let set = |held: &mut Option<String>, name: &str, new: &Option<String>| {
             if new.is_some() || event.clears(name) {
                 held.clone_from(new);
@@ -355,7 +356,7 @@ impl Customer {
             self.has_contacts = !contacts.is_empty();
             self.keyed_at.contacts = position;
         }
-        self.learn(event.profile.as_ref(), position);
+        self.learn(event.profile.as_ref(), (position, actor));
     }
 
     /// Whether something of a customer is known, by its name among the fields that stages ask for: one of
@@ -385,7 +386,7 @@ impl Customer {
         self.reasons.get(&entered).map(String::as_str)
     }
 
-    fn learn(&mut self, profile: Option<&Profile>, position: u64) {
+    fn learn(&mut self, profile: Option<&Profile>, (position, actor): (u64, &str)) {
         let Some(profile) = profile else { return };
         let Profile { contract, .. } = profile;
         for (name, said) in [
@@ -427,11 +428,12 @@ impl Customer {
         }
         match profile.expected_close_on {
             Some(on) => {
-                self.pushes += u32::from(self.expected_close_on.is_some_and(|before| on > before));
-                self.expected_close_on = Some(on);
+                let held = self.expected_close.as_ref();
+                self.expected_close = Some(ExpectedClose::said(held, on, profile.expected_close_corrected));
+                actor.clone_into(&mut self.expected_close_by);
             }
             // What is expected after nothing was is expected for the first time.
-            None if cleared("expected_close_on") => (self.expected_close_on, self.pushes) = (None, 0),
+            None if cleared("expected_close_on") => self.expected_close = None,
             None => {}
         }
     }

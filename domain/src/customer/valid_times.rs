@@ -61,6 +61,11 @@ impl ValidTimes {
         self.0.values().max().and_then(|(at, _)| DateTime::from_timestamp_micros(*at))
     }
 
+    /// Since when an attribute has its value; none where it has that of the registration.
+    pub fn since(&self, attribute: &str) -> Option<DateTime<Utc>> {
+        self.0.get(attribute).and_then(|(at, _)| DateTime::from_timestamp_micros(*at))
+    }
+
     /// Whether a change at an instant holds of an attribute, which then has its value since that instant.
     fn takes(&mut self, attribute: &'static str, at: (i64, u64)) -> bool {
         let since = self.0.entry(Cow::Borrowed(attribute)).or_insert(at);
@@ -146,7 +151,10 @@ impl Profile {
             "contract" => self.contract = None,
             "delivered_on" => self.delivered_on = None,
             "postponed_until" => self.postponed_until = None,
-            "expected_close_on" => (self.expected_close_on, self.expected_close_reason) = (None, None),
+            "expected_close_on" => {
+                (self.expected_close_on, self.expected_close_reason) = (None, None);
+                self.expected_close_corrected = false;
+            }
             "won_amount" => self.won_amount = None,
             "satisfaction" => self.satisfaction = None,
             _ => {}

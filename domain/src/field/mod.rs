@@ -18,6 +18,11 @@ use crate::refusal::{Code, Violation, require};
 const MAX_TEXT_CHARS: usize = 2_000;
 const MAX_OPTIONS: usize = 200;
 
+/// The names of the fields that have a value.
+pub(crate) fn named(fields: &BTreeMap<String, Value>) -> Vec<String> {
+    fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
+}
+
 /// One of the options of a choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {

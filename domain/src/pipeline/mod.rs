@@ -228,8 +228,13 @@ impl Stage {
 
     /// The documents that a move into the stage, and into this sub-status of it, takes.
     pub fn evidence<'a>(&'a self, sub_status: Option<&str>) -> impl Iterator<Item = &'a EvidenceKind> {
+        self.entry_form.evidence.iter().chain(self.finer_evidence(sub_status))
+    }
+
+    /// The documents that this sub-status of the stage takes beside the stage's own.
+    pub fn finer_evidence<'a>(&'a self, sub_status: Option<&str>) -> impl Iterator<Item = &'a EvidenceKind> {
         let finer = sub_status.and_then(|id| self.sub_status(id));
-        self.entry_form.evidence.iter().chain(finer.into_iter().flat_map(|finer| &finer.evidence))
+        finer.into_iter().flat_map(|finer| &finer.evidence)
     }
 }
 

@@ -174,8 +174,11 @@ fn said<'a>(
     rest: &'a [Recorded<CustomerEvent>],
     requests: &'a BTreeMap<Uuid, TransitionRequested>,
 ) -> Said<'a> {
-    let CustomerEvent::Moved(event) = &recorded.event else { return Said::default() };
-    let asked = event.approval.and_then(|request| requests.get(&request));
+    let asked = match &recorded.event {
+        CustomerEvent::Moved(event) => event.approval.and_then(|request| requests.get(&request)),
+        CustomerEvent::Registered(_) | CustomerEvent::Reactivated(_) => None,
+        _ => return Said::default(),
+    };
     let positions = recorded.position + 1..;
     let with_it = |(next, position): &(&Recorded<CustomerEvent>, u64)| {
         let kind = matches!(next.event, CustomerEvent::DetailsChanged(_) | CustomerEvent::DocumentAdded(_));

@@ -15,6 +15,7 @@ use super::{Span, journeys, known, pasts};
 use crate::board::MoneyReport;
 use crate::error::Result;
 use crate::log::history::instant;
+use crate::maturity::{Maturity, begun};
 use crate::models::board::touches::{self, Touch};
 use crate::models::board::versions::{self, CustomerVersion};
 use crate::models::dwell::{Window, in_order};
@@ -99,6 +100,8 @@ pub struct ChannelReport {
     pub won: f64,
     /// The share that has been won; null without leads.
     pub conversion: Option<ConversionEstimate>,
+    /// Whether it is known yet what becomes of the cycles that are credited to it, in parts or whole.
+    pub maturity: Maturity,
     /// The median time from beginning to deal, of those that were won; null without any.
     pub median_cycle_seconds: Option<f64>,
     /// What was won, by currency.
@@ -138,6 +141,7 @@ struct Accumulator {
     leads: f64,
     reached: Vec<f64>,
     won: f64,
+    maturity: Maturity,
     lengths: Vec<Micros>,
     amounts: BTreeMap<String, Decimal>,
 }
@@ -176,7 +180,9 @@ impl ReportSnapshot {
                 let customer: Uuid = journeys.customer(journey);
                 let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
                 let touched = touches.get(&customer).map_or(&[][..], Vec::as_slice);
-                for cycle in cycles(records).iter().filter(|cycle| span.holds(cycle.began)) {
+                let gone = journeys.ended(journey, at.micros()).is_some();
+                let passes = cycles(records);
+                for (cycle, undecided) in begun(&passes, gone, &kinds, |began| span.holds(began)) {
                     let outcome = cycle.outcome(&kinds);
                     let until = outcome.map_or(at.micros(), Outcome::at);
                     let credited = credited(*attribution, past, touched, cycle, until);
@@ -186,6 +192,7 @@ impl ReportSnapshot {
                         channel.reached.resize(all_stages.len(), 0.0);
                         let part = 1.0 / parts as f64;
                         channel.leads += part;
+                        channel.maturity.add(undecided);
                         for (reached, milestone) in channel.reached[first..].iter_mut().zip(&milestones) {
                             *reached += if course.entry(cycle, *milestone).is_some() { part } else { 0.0 };
                         }
@@ -269,6 +276,7 @@ impl Accumulator {
                 high: share.high,
                 small: self.leads < proportion::SMALL,
             }),
+            maturity: self.maturity,
             median_cycle_seconds: quantile::continuous(&lengths, 0.5),
             amounts: rounded_money(self.amounts),
         }

@@ -49,6 +49,9 @@ pub struct Difference {
     pub test: &'static str,
     /// Whether either rests on fewer than 20.
     pub small: bool,
+    /// `win_share` and `lost_share`: whether it is known of both sides yet what becomes of their cycles. Otherwise the younger side
+    /// may look worse, or better, for its age alone. Null for other figures.
+    pub mature: Option<bool>,
 }
 
 /// A report that can be held beside another.
@@ -70,21 +73,30 @@ fn of_shares(figure: &'static str, first: (f64, f64), second: (f64, f64)) -> Vec
         q_value: None,
         test: "two-proportion",
         small: first.1 < SMALL || second.1 < SMALL,
+        mature: None,
     });
     difference.into_iter().collect()
+}
+
+/// The same, with whether both sides are mature.
+fn ripe(differences: Vec<Difference>, mature: Option<bool>) -> Vec<Difference> {
+    differences.into_iter().map(|difference| Difference { mature, ..difference }).collect()
 }
 
 impl Comparable for FunnelReport {
     fn differences(&self, other: &Self) -> Vec<Difference> {
         let won = |report: &Self| (report.totals.won as f64, report.totals.count as f64);
-        of_shares("win_share", won(self), won(other))
+        let differences = of_shares("win_share", won(self), won(other));
+        let both = [self, other].map(|report| report.maturity.map(|maturity| maturity.mature));
+        ripe(differences, both[0].zip(both[1]).map(|(one, other)| one && other))
     }
 }
 
 impl Comparable for LossesReport {
     fn differences(&self, other: &Self) -> Vec<Difference> {
         let lost = |report: &Self| (report.lost as f64, report.ended as f64);
-        of_shares("lost_share", lost(self), lost(other))
+        let differences = of_shares("lost_share", lost(self), lost(other));
+        ripe(differences, Some(self.maturity.mature && other.maturity.mature))
     }
 }
 
@@ -100,7 +112,8 @@ impl Comparable for QualityReport {
 impl Comparable for RepsReport {
     fn differences(&self, other: &Self) -> Vec<Difference> {
         let won = |report: &Self| (report.totals.won, report.totals.won + report.totals.lost);
-        of_shares("win_share", won(self), won(other))
+        let differences = of_shares("win_share", won(self), won(other));
+        ripe(differences, Some(self.totals.maturity.mature && other.totals.maturity.mature))
     }
 }
 
@@ -119,6 +132,7 @@ impl Comparable for LatencyReport {
             q_value: None,
             test: "mann-whitney",
             small: counts < SMALL,
+            mature: None,
         });
         delays.into_iter().chain(of_shares("late_share", late(self), late(other))).collect()
     }
@@ -190,6 +204,7 @@ fn of_stays(stage: &StageReport, same: &StageReport) -> Option<Difference> {
         q_value: None,
         test: "log-rank",
         small: (first.subjects.min(second.subjects) as f64) < SMALL,
+        mature: None,
     })
 }
 
@@ -212,6 +227,7 @@ fn overall(stages: &[Difference], p_value: Option<f64>) -> Option<Difference> {
         q_value: None,
         test: "log-rank",
         small: stages.iter().any(|stage| stage.small),
+        mature: None,
     })
 }
 
@@ -257,6 +273,7 @@ mod tests {
             q_value: None,
             test: "log-rank",
             small,
+            mature: None,
         };
         let whole = overall(&[stage(10.0, 3.0, false), stage(-4.0, 4.0, true)], Some(0.2)).unwrap();
         assert_eq!((whole.estimate, whole.low, whole.high), (6.0, Some(1.0), Some(11.0)));

@@ -9,6 +9,7 @@ use waymark_eventstore::Position;
 use super::{ShareReport, Span, journeys, known};
 use crate::error::Result;
 use crate::log::history::instant;
+use crate::maturity::Maturity;
 use crate::models::dwell::{Window, in_order};
 use crate::query::{AsOf, CohortFilter};
 use crate::reports::Definition;
@@ -157,6 +158,8 @@ pub struct FunnelReport {
     pub horizon_seconds: Option<u64>,
     /// `cohort`: whether all have had the time. Otherwise the shares will grow, and the estimates tell how far.
     pub mature: Option<bool>,
+    /// `entered` and `cohort`: whether it is known yet what becomes of the cycles that `totals` counts.
+    pub maturity: Option<Maturity>,
     /// By stage, in the pipeline's order; none of a `snapshot`.
     pub stages: Vec<FunnelStage>,
     /// All that is counted, each once, and the outcome by the instant asked about.
@@ -221,6 +224,14 @@ impl FunnelReport {
         let snapshot = counting == Counting::Snapshot;
         let shown = if snapshot { Vec::new() } else { Shown::all(definition, journeys) };
         let cohort = counting == Counting::Cohort;
+        let (totals, due) = (input.totals(), instant(span.end.saturating_add(horizon)));
+        let maturity = match counting {
+            Counting::Cohort => {
+                Some(Maturity::of(totals.count, input.undecided(ripe)).due(due, at.effective_at))
+            }
+            Counting::Entered => Some(Maturity::of(totals.count, input.undecided(Micros::MIN))),
+            Counting::Stock | Counting::Active | Counting::Period | Counting::Snapshot => None,
+        };
         Self {
             pipeline: definition.pipeline.key.clone(),
             effective_at: at.effective_at,
@@ -233,8 +244,9 @@ impl FunnelReport {
             to: instant(span.end),
             horizon_seconds: cohort.then_some(query.horizon_seconds),
             mature: cohort.then_some(span.end <= ripe),
+            maturity,
             stages: input.stages(&shown),
-            totals: input.totals(),
+            totals,
             closed: snapshot.then(|| input.closed()),
         }
     }
@@ -362,6 +374,17 @@ impl ReportInput<'_> {
                 outcome.is_some_and(|outcome| self.span.holds(outcome.at()))
             }
         }
+    }
+
+    /// How many of the cycles that are counted are still under way, of those that began after an instant.
+    fn undecided(&self, after: Micros) -> usize {
+        let is_open = |pass: &&Pass<'_>| {
+            pass.next.is_none()
+                && pass.gone.is_none()
+                && pass.cycle.outcome(self.course.order.kinds).is_none()
+        };
+        let counted = self.passes.iter().filter(|pass| self.is_counted(pass));
+        counted.filter(|pass| pass.cycle.began > after).filter(is_open).count()
     }
 
     /// The line of totals.

@@ -14,6 +14,7 @@ use super::{Span, journeys, known, pasts};
 use crate::board::MoneyReport;
 use crate::error::Result;
 use crate::log::history::instant;
+use crate::maturity::{Maturity, begun};
 use crate::models::board::versions;
 use crate::models::dwell::{self, Window};
 use crate::query::{AsOf, CohortFilter};
@@ -69,6 +70,9 @@ pub struct LossesReport {
     pub ended: usize,
     /// How many cycles were lost and not taken up again.
     pub lost: usize,
+    /// Whether it is known yet what becomes of the cycles that began in the window: what is lost soon is among the losses, and what
+    /// takes long is not yet.
+    pub maturity: Maturity,
     /// By reason and stage, the most frequent first.
     pub items: Vec<LossReport>,
 }
@@ -89,10 +93,12 @@ impl ReportSnapshot {
         let pasts = pasts(snapshot, known).await?;
         let (kinds, span) = (definition.kinds(&journeys), Span::of(window, at));
         let mut lost: BTreeMap<(Option<String>, Option<u32>), Tally> = BTreeMap::new();
-        let mut ended = 0;
+        let (mut ended, mut maturity) = (0, Maturity::default());
         for (journey, records) in journeys.journeys(at.micros()) {
             let customer = journeys.customer(journey);
-            for cycle in cycles(records) {
+            let (passes, gone) = (cycles(records), journeys.ended(journey, at.micros()).is_some());
+            begun(&passes, gone, &kinds, |began| span.holds(began)).for_each(|(_, open)| maturity.add(open));
+            for cycle in passes {
                 let outcome = cycle.outcome(&kinds).filter(|end| span.holds(end.at()));
                 ended += usize::from(outcome.is_some());
                 let Some(Outcome::Lost(when)) = outcome else { continue };
@@ -129,6 +135,7 @@ impl ReportSnapshot {
             to: instant(span.end),
             ended,
             lost: all,
+            maturity,
             items,
         })
     }

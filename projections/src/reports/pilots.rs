@@ -14,6 +14,7 @@ use super::quality::{QualityQuery, ReportInput, open};
 use super::reps::owners;
 use super::{ShareReport, known, pasts};
 use crate::error::Result;
+use crate::maturity::Maturity;
 use crate::models::dwell::Window;
 use crate::query::{AsOf, CohortFilter};
 use crate::reports::Definition;
@@ -84,6 +85,8 @@ pub struct PilotSide {
     pub lost: usize,
     /// Won among won and lost.
     pub conversion: Option<ShareReport>,
+    /// Whether it is known yet what becomes of the cycles under observation.
+    pub maturity: Maturity,
     /// The share of cycles that are won within the horizon of their beginning, with losing as the competing end
     /// (Aalen–Johansen); null without cycles.
     pub won_within_horizon: Option<f64>,
@@ -232,6 +235,10 @@ impl SideAccumulator {
             won,
             lost,
             conversion: ShareReport::of_counts(won, won + lost),
+            maturity: Maturity::of(
+                subjects.len(),
+                subjects.iter().filter(|subject| subject.cause.is_none()).count(),
+            ),
             won_within_horizon: (!subjects.is_empty()).then_some(incidence.by_horizon),
         }
     }

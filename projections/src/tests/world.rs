@@ -253,6 +253,7 @@ pub(crate) fn registered(customer: Uuid, stage: &str) -> CustomerEvent {
         note: Some("first".to_owned().into()),
         profile: None,
         field_names: Vec::new(),
+        evidence: Vec::new(),
     })
 }
 
@@ -296,6 +297,7 @@ pub(crate) fn retarget(corrects: Uuid, to: &str) -> CustomerEvent {
         reason: "meant another".to_owned().into(),
         on_conflict: OnConflict::Continue,
         also_voids: Vec::new(),
+        evidence: Vec::new(),
     })
 }
 
@@ -409,6 +411,7 @@ fn inserted(to: &str, also_voids: Vec<Uuid>) -> CustomerEvent {
         reason: "forgotten".to_owned().into(),
         on_conflict: OnConflict::Truncate,
         also_voids,
+        evidence: Vec::new(),
     })
 }
 
@@ -420,6 +423,7 @@ fn reactivated(to: &str) -> CustomerEvent {
         from: "lost".to_owned(),
         to: to.to_owned(),
         reason: "called".to_owned().into(),
+        evidence: Vec::new(),
     })
 }
 

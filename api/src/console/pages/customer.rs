@@ -226,7 +226,10 @@ fn reactivate(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Mar
         open.map(|stage| json!({"const": stage["id"], "title": locale.label(&stage["name"])})).collect();
     let schema = json!({
         "required": ["to", "reason"],
-        "properties": {"to": {"oneOf": choices}, "reason": {"type": "string", "maxLength": 4000}}
+        "properties": {
+            "to": {"oneOf": choices}, "reason": {"type": "string", "maxLength": 4000},
+            "documents": {"type": "array", "items": document_schema()}
+        }
     });
     html! {
         @if let Some(reason) = data.ended_because() {
@@ -264,12 +267,15 @@ fn note(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
 }
 
 fn document(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
+    form(locale, data, refused, "documents", "", locale.text("文件", "Document"), &document_schema())
+}
+
+fn document_schema() -> Value {
     let short = json!({"type": "string"});
-    let schema = json!({
+    json!({
         "required": ["kind", "reference", "sha256"],
         "properties": {"kind": short, "name": short, "reference": short, "sha256": short}
-    });
-    form(locale, data, refused, "documents", "", locale.text("文件", "Document"), &schema)
+    })
 }
 
 fn facts(locale: Locale, customer: &Value) -> Markup {

@@ -57,7 +57,11 @@ impl Task {
                 let body: NewCustomer = read_body(&line.body)?;
                 let effective_at = body.effective_at.map(|instant| instant.0);
                 status = StatusCode::CREATED;
-                CustomerCommand::register((sender.state.app.ids)(), body.into(), effective_at)
+                CustomerCommand::register(
+                    (sender.state.app.ids)(),
+                    body.command(&*sender.state.app.ids),
+                    effective_at,
+                )
             }
         };
         Ok(Self { meta, command, status })
@@ -109,8 +113,8 @@ fn request(verb: Verb, body: &Value, ids: &dyn Fn() -> Uuid) -> Result<CommandRe
             return Err(Problem::missing_field("customer_id"));
         }
         Verb::Transition => read_body::<Move>(body)?.request(ids),
-        Verb::Correction => read_body::<Correction>(body)?.request()?,
-        Verb::Reactivation => read_body::<Reactivation>(body)?.into(),
+        Verb::Correction => read_body::<Correction>(body)?.request(ids)?,
+        Verb::Reactivation => read_body::<Reactivation>(body)?.request(ids),
         Verb::Note => read_body::<Note>(body)?.into(),
         Verb::FollowUp => read_body::<FollowUp>(body)?.into(),
         Verb::Signal => read_body::<Signal>(body)?.into(),

@@ -90,6 +90,10 @@ pub(crate) struct Details {
     /// Why that day, such as what the deal waits for.
     #[schema(example = "budget")]
     expected_close_reason: Option<String>,
+    /// Whether the day entered last was a wrong record, in whose place `expected_close_on` stands: it is no push then, and holds
+    /// from when the wrong day was entered on. It takes a reason, and nothing else is changed with it.
+    #[serde(default)]
+    expected_close_correction: bool,
     /// The amount won so far, for a partially won deal.
     #[serde(default)]
     #[schema(value_type = Option<Amount>)]
@@ -121,6 +125,7 @@ impl From<Details> for CommandRequest {
             postponed_until: details.postponed_until.or_clear("postponed_until", &mut clear),
             expected_close_on: details.expected_close_on.or_clear("expected_close_on", &mut clear),
             expected_close_reason: details.expected_close_reason,
+            expected_close_correction: details.expected_close_correction,
             won_amount: details.won_amount.or_clear("won_amount", &mut clear).map(Into::into),
             satisfaction: details.satisfaction.or_clear("satisfaction", &mut clear),
         };

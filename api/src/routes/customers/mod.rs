@@ -4,6 +4,7 @@ pub(super) mod body;
 pub(super) mod change_details;
 pub(super) mod documents;
 mod erase;
+pub(super) mod evidence;
 mod former;
 mod legal_holds;
 pub(super) mod list;

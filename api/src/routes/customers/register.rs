@@ -4,8 +4,11 @@ use axum::extract::State;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, OwnerName, channel_ids};
+use super::documents::NewDocument;
+use super::evidence::{Evidence, shown};
 use crate::app::CustomerCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::{NewProfile, Register};
@@ -23,7 +26,7 @@ use crate::routes::provenance::Provenance;
     "contacts": [{"kind": "phone", "value": "+8613800138000"}],
     "amount": {"amount": "128000.00", "currency": "CNY"}, "owner": {"kind": "rep", "id": "li"}
 }))]
-pub struct NewCustomer {
+pub(crate) struct NewCustomer {
     /// The pipeline's key.
     pipeline: String,
     /// The customer's name. Personal data: unreadable once the customer is erased.
@@ -80,14 +83,22 @@ pub struct NewCustomer {
     /// Why that day, such as what the deal waits for.
     #[schema(example = "budget")]
     expected_close_reason: Option<String>,
+    /// Evidence that the stage's entry criterion is met.
+    #[serde(default)]
+    evidence: Vec<Evidence>,
+    /// Documents to add; those of a kind that the stage asks for are evidence.
+    #[serde(default)]
+    documents: Vec<NewDocument>,
     /// When the customer entered; now when absent.
     pub(crate) effective_at: Option<Instant>,
 }
 
-impl From<NewCustomer> for Register {
-    /// The command, without the id, which is given by the write path.
-    fn from(body: NewCustomer) -> Self {
-        Self {
+impl NewCustomer {
+    /// The command, without the customer's id, which is given by the write path; `ids` gives documents theirs.
+    pub(crate) fn command(self, ids: &dyn Fn() -> Uuid) -> Register {
+        let body = self;
+        Register {
+            shown: shown(body.evidence, body.documents, ids),
             pipeline: body.pipeline,
             stage: body.stage,
             sub_status: body.sub_status,
@@ -115,7 +126,7 @@ impl From<NewCustomer> for Register {
                 expected_close_reason: body.expected_close_reason,
                 ..NewProfile::default()
             },
-            ..Self::default()
+            ..Register::default()
         }
     }
 }
@@ -124,7 +135,9 @@ impl From<NewCustomer> for Register {
 ///
 /// The customer enters the pipeline's first stage, in the default pool unless an owner is given. Duplicates are
 /// refused: phone number (E.164; Chinese mobile numbers also without country code), e-mail address, WeChat id, credit
-/// code and channel ids must be unique among customers.
+/// code and channel ids must be unique among customers. A stage further on asks a rep for what a transition into it would: the
+/// evidence, or documents brought along, and the fields that must be known. Imports and those who supervise tell of the past, and
+/// are asked for nothing but the evidence of a sub-status.
 #[utoipa::path(
     post, path = "/v1/customers", tag = "customers", params(Provenance), request_body = NewCustomer,
     responses(
@@ -142,7 +155,7 @@ pub(crate) async fn register(
     let caller = provenance.of(caller)?;
     let Command { body, meta } = command;
     let effective_at = body.effective_at.map(|instant| instant.0);
-    let command = CustomerCommand::register((state.app.ids)(), body.into(), effective_at);
+    let command = CustomerCommand::register((state.app.ids)(), body.command(&*state.app.ids), effective_at);
     let answer = state.app.execute(&caller, &meta, &command).await?;
     Ok(answer.into())
 }

@@ -162,7 +162,11 @@ async fn one(
     };
     let body: NewCustomer = read_body(lead)?;
     let effective_at = body.effective_at.map(|instant| instant.0);
-    let command = CustomerCommand::register_or_record_inquiry((state.app.ids)(), body.into(), effective_at);
+    let command = CustomerCommand::register_or_record_inquiry(
+        (state.app.ids)(),
+        body.command(&*state.app.ids),
+        effective_at,
+    );
     let answer = state.app.execute(caller, &meta, &command).await?;
     Ok(answer.into())
 }

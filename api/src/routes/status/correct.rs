@@ -15,6 +15,8 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
+use crate::routes::customers::documents::NewDocument;
+use crate::routes::customers::evidence::{Evidence, shown};
 
 /// A correction of a record.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -36,6 +38,12 @@ pub(crate) struct Correction {
     effective_at: Option<Instant>,
     /// The reason.
     reason: String,
+    /// Evidence that the correct stage's entry criterion is met, for `target` and `insert`.
+    #[serde(default)]
+    evidence: Vec<Evidence>,
+    /// Documents to add, for `target` and `insert`; those of a kind that the stage asks for are evidence.
+    #[serde(default)]
+    documents: Vec<NewDocument>,
     /// How conflicts with later transitions are resolved.
     #[serde(default)]
     on_conflict: Settlement,
@@ -81,12 +89,12 @@ impl From<Settlement> for OnConflict {
 }
 
 impl Correction {
-    /// The command. What each kind needs beside its reason is asked for here, and what it has no use for is
+    /// The command; `ids` gives documents their ids. What each kind needs beside its reason is asked for here, and what it has no use for is
     /// refused, so that nothing is silently lost.
     ///
     /// # Errors
     /// 422 naming the field.
-    pub(crate) fn request(self) -> Result<CommandRequest, Problem> {
+    pub(crate) fn request(self, ids: &dyn Fn() -> Uuid) -> Result<CommandRequest, Problem> {
         let moved_at = self.effective_at.map(|instant| instant.0);
         let idle = |given: bool, field: &'static str| given.then_some(field);
         let (to, sub_status) = (self.to, self.sub_status);
@@ -97,7 +105,10 @@ impl Correction {
             Kind::Insert => None,
         };
         let useless = match self.kind {
-            Kind::Void | Kind::Time => useless.or(idle(sub_status.is_some(), "sub_status")),
+            Kind::Void | Kind::Time => useless
+                .or(idle(sub_status.is_some(), "sub_status"))
+                .or(idle(!self.evidence.is_empty(), "evidence"))
+                .or(idle(!self.documents.is_empty(), "documents")),
             Kind::Target | Kind::Insert => useless,
         };
         if let Some(field) = useless {
@@ -117,7 +128,8 @@ impl Correction {
             },
         };
         let on_conflict = self.on_conflict.into();
-        let correct = Correct { corrects: self.corrects, change, reason: self.reason, on_conflict };
+        let shown = shown(self.evidence, self.documents, ids);
+        let correct = Correct { corrects: self.corrects, change, reason: self.reason, on_conflict, shown };
         Ok(CommandRequest::now(DomainCommand::Correct(correct)))
     }
 }
@@ -135,14 +147,15 @@ fn unused(field: &str) -> Problem {
 /// Correct a record
 ///
 /// For a record that was wrong or a step that was not recorded. Nothing is deleted: the history as it was known before
-/// stays readable with `known_at`, and the timeline shows which record superseded which.
+/// stays readable with `known_at`, and the timeline shows which record superseded which. The evidence that the correct stage asks
+/// for is asked of everybody who does not supervise: named as evidence, or brought along as documents.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/corrections", tag = "status", request_body = Correction,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Corrected.", body = Accepted),
         (status = 409, description = "Later transitions conflict; the response lists them and the ways to resolve the conflict.", body = ProblemDocument),
-        (status = 422, description = "There is no such record, or a field is missing or invalid.", body = ProblemDocument),
+        (status = 422, description = "There is no such record, a field is missing or invalid, or the stage asks for evidence.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn correct(
@@ -152,12 +165,13 @@ pub(crate) async fn correct(
     command: Command<Correction>,
 ) -> Result<Accepted, Problem> {
     let Command { body, meta } = command;
-    execute(&state, &caller, customer, Command { body: body.request()?, meta }).await
+    execute(&state, &caller, customer, Command { body: body.request(&*state.app.ids)?, meta }).await
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::Correction;
     use crate::http::command::read_body;
@@ -167,7 +181,7 @@ mod tests {
     const MOVE: &str = "01930000-0000-7000-8000-000000000000";
 
     fn request(body: &Value) -> Result<CommandRequest, Problem> {
-        read_body::<Correction>(body)?.request()
+        read_body::<Correction>(body)?.request(&Uuid::nil)
     }
 
     #[test]

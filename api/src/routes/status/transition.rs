@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::app::CustomerCommand;
 use crate::auth::Authority;
-use crate::domain::customer::command::{self, Command as DomainCommand};
-use crate::domain::customer::event;
+use crate::domain::customer::command::{self, Command as DomainCommand, Shown};
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
@@ -18,6 +17,7 @@ use crate::routes::AppState;
 use crate::routes::command::CommandRequest;
 use crate::routes::customers::body::{Amount, Fields};
 use crate::routes::customers::documents::NewDocument;
+use crate::routes::customers::evidence::{Evidence, shown};
 
 /// A transition.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -61,28 +61,11 @@ pub(crate) struct Move {
     effective_at: Option<Instant>,
 }
 
-/// A document by reference.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-pub(crate) struct Evidence {
-    /// The evidence requirement it fulfils.
-    #[schema(example = "quote_receipt_confirmed")]
-    kind: String,
-    /// The document's id in the customer's record, which is checked then, or its address elsewhere.
-    reference: String,
-    /// SHA-256 of the document, in lower-case hexadecimal.
-    sha256: Option<String>,
-}
-
 impl Move {
     /// The command; `ids` gives documents their ids.
     pub(crate) fn request(self, ids: &dyn Fn() -> Uuid) -> CommandRequest {
         let body = self;
-        let documents = body.documents.into_iter().map(|document| document.command(ids()));
-        let evidence = body.evidence.into_iter().map(|document| event::Evidence {
-            kind: document.kind,
-            reference: document.reference,
-            sha256: document.sha256,
-        });
+        let Shown { evidence, documents } = shown(body.evidence, body.documents, ids);
         let transition = command::Transition {
             to: body.to,
             pipeline: body.pipeline,
@@ -90,13 +73,13 @@ impl Move {
             reason: body.reason,
             note: body.note,
             next_step: body.next_step,
-            evidence: evidence.collect(),
+            evidence,
             expected_pipeline_version: body.expected_pipeline_version,
             postponed_until: body.postponed_until,
             won_amount: body.won_amount.map(Into::into),
             amount: body.amount.map(Into::into),
             fields: body.fields,
-            documents: documents.collect(),
+            documents,
         };
         CommandRequest {
             command: DomainCommand::Transition(transition),

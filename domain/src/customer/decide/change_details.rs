@@ -114,12 +114,14 @@ pub(super) fn decide(
         guard::fields(command.fields.as_ref(), context),
         profile::well_formed(&command.profile, context),
         put_off::permitted(customer, &command.profile, context),
+        put_off::corrects_a_day(customer, command, context),
         takes_away_what_it_may(command),
     ])?;
+    let corrected_at = put_off::corrected_at(customer, &command.profile);
     let command = command.clone();
     let (of_itself, of_profile) =
         command.clear.into_iter().partition(|name| OF_ITSELF.contains(&name.as_str()));
-    let field_names = command.fields.as_ref().map(register::named);
+    let field_names = command.fields.as_ref().map(field::named);
     let event = CustomerEvent::DetailsChanged(DetailsChanged {
         name: command.name.map(Personal::from),
         source: command.source,
@@ -134,7 +136,8 @@ pub(super) fn decide(
         adds_fields: false,
         cleared: of_itself,
     });
-    Ok(vec![NewEvent { event, effective_at: guard::changed_at(customer, context) }])
+    let effective_at = corrected_at.unwrap_or_else(|| guard::changed_at(customer, context));
+    Ok(vec![NewEvent { event, effective_at }])
 }
 
 #[cfg(test)]

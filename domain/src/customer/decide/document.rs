@@ -10,8 +10,19 @@ use crate::{Context, Label, Personal};
 
 const MAX_REFERENCE_CHARS: usize = 300;
 
+/// The most that come along with another command.
+const MAX_DOCUMENTS: usize = 10;
+
+/// What is wrong with the documents that another command brings along.
+pub(super) fn each_well_formed(documents: &[AddDocument]) -> Vec<Violation> {
+    let mut unmet = guard::at_most("documents", documents.len(), MAX_DOCUMENTS);
+    let each = documents.iter().enumerate();
+    unmet.extend(each.flat_map(|(n, one)| well_formed(one, &format!("documents[{n}]."))));
+    unmet
+}
+
 /// What is wrong with a document; `path` stands before the names of its fields.
-pub(super) fn well_formed(document: &AddDocument, path: &str) -> Vec<Violation> {
+fn well_formed(document: &AddDocument, path: &str) -> Vec<Violation> {
     [
         guard::identifier(&format!("{path}kind"), &document.kind),
         guard::optional_line(&format!("{path}name"), document.name.as_deref(), guard::MAX_NAME_CHARS),
@@ -32,7 +43,7 @@ pub(super) fn added(document: AddDocument) -> CustomerEvent {
     })
 }
 
-fn digest(field: &str, sha256: &str) -> Vec<Violation> {
+pub(super) fn digest(field: &str, sha256: &str) -> Vec<Violation> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     require(sha256.len() == 64 && sha256.bytes().all(hex), || {
         Violation::new(

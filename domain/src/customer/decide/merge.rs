@@ -157,6 +157,7 @@ fn entry(
             from: ours.stage.clone(),
             to: theirs.stage.clone(),
             reason: Personal::Clear("merge".to_owned()),
+            evidence: Vec::new(),
         }),
         None => CustomerEvent::Moved(Moved {
             journey: journey.to_owned(),

@@ -221,7 +221,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::customer::command::{Amendment, Reactivate, Transition};
+    use crate::customer::command::{Amendment, Reactivate, Shown, Transition};
     use crate::customer::event::{OnConflict, Registered};
     use crate::pipeline::templates;
     use crate::pipeline::version::{Publication, StageMapping};
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn reactivations_and_corrections_find_the_place_first_too() {
         let lost = without_lost();
-        let back = Reactivate { to: "new_lead".into(), reason: "called".into() };
+        let back = Reactivate { to: "new_lead".into(), reason: "called".into(), ..Reactivate::default() };
         let story = || given([registered_by_li(), moved("new_lead", "lost")]);
         // The lost stage became the postponed one, which nobody is reactivated from.
         story().with_versions(lost.clone()).when(back).refuses([Code::NotReactivatable]);
@@ -386,6 +386,7 @@ mod tests {
             change: Amendment::Void,
             reason: "a mistake".into(),
             on_conflict: OnConflict::Reject,
+            shown: Shown::default(),
         };
         let events = story().with_versions(lost).when(void);
         let [first, second] = events_of(events);
@@ -407,6 +408,7 @@ mod tests {
             change: Amendment::Target { to: "contacted".into(), sub_status: None },
             reason: "meant the other".into(),
             on_conflict: OnConflict::Reject,
+            shown: Shown::default(),
         };
         let corrected = story().with_versions(versions.clone()).when(right).event().event;
         let CustomerEvent::MoveTargetCorrected(said) = &corrected else { panic!("{corrected:?}") };

@@ -19,6 +19,7 @@ mod new_event;
 mod note;
 mod points;
 mod profile;
+pub(super) mod proof;
 mod put_off;
 mod reactivate;
 mod reconsider;

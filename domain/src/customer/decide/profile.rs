@@ -60,6 +60,7 @@ pub(super) fn event(profile: NewProfile, cleared: Vec<String>) -> Option<Profile
         postponed_until: profile.postponed_until,
         expected_close_on: profile.expected_close_on,
         expected_close_reason: profile.expected_close_reason,
+        expected_close_corrected: profile.expected_close_correction,
         won_amount: profile.won_amount,
         satisfaction: profile.satisfaction,
         cleared,

@@ -1,25 +1,110 @@
 //! A deal is put off: its close is expected on a later day than before. How often, by whom and with what reason is the pipeline's.
 
-use crate::customer::command::NewProfile;
+use chrono::{DateTime, Utc};
+
+use crate::customer::command::{ChangeDetails, NewProfile};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Violation, require};
 use crate::{Context, Label};
 
-/// What the definition of the customer's primary journey asks of a push. What a file says is not asked.
+/// What the definition of the customer's primary journey asks of a push. What a file says is not asked. Whether a correction is a
+/// push is seen from the day before the wrong one.
 pub(super) fn permitted(customer: &Customer, said: &NewProfile, context: &Context<'_>) -> Vec<Violation> {
-    let days = said.expected_close_on.zip(customer.expected_close_on).map(|(on, before)| on - before);
-    let rules = context.pipeline(customer.primary()).and_then(|pipeline| pipeline.expected_close.as_ref());
-    let Some((days, rules)) = days.map(|days| days.num_days()).filter(|days| *days > 0).zip(rules) else {
-        return Vec::new();
+    let held = customer.expected_close.as_ref();
+    let before = match said.expected_close_correction {
+        true => held.and_then(|held| held.before),
+        false => held.map(|held| (held.on, held.pushes)),
     };
-    if context.import {
+    let Some((on, (before, pushes))) = said.expected_close_on.zip(before) else { return Vec::new() };
+    let days = (on - before).num_days();
+    let rules = context.pipeline(customer.primary()).and_then(|pipeline| pipeline.expected_close.as_ref());
+    let Some(rules) = rules.filter(|_| days > 0 && !context.import) else { return Vec::new() };
+    let free = rules.reason_after_days.map(i64::from);
+    let reason = require(is_explained(said) || free.is_none_or(|free| days <= free), || unexplained(days));
+    let cap = rules.cap(context.actor).filter(|cap| pushes >= *cap);
+    [reason, cap.map(|cap| capped(pushes, cap)).into_iter().collect()].concat()
+}
+
+fn is_explained(said: &NewProfile) -> bool {
+    said.expected_close_reason.as_deref().is_some_and(|reason| !reason.trim().is_empty())
+}
+
+/// The instant at which a wrong day was said: what corrects it holds from then on.
+pub(super) fn corrected_at(customer: &Customer, said: &NewProfile) -> Option<DateTime<Utc>> {
+    let since = customer.valid_times.since("expected_close_on").or_else(|| customer.journeys.began_at());
+    since.filter(|_| said.expected_close_correction)
+}
+
+/// A correction says another day with a reason, and nothing else; reps correct what they said themselves.
+pub(super) fn corrects_a_day(
+    customer: &Customer,
+    command: &ChangeDetails,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let said = &command.profile;
+    if !said.expected_close_correction {
         return Vec::new();
     }
-    let free = rules.reason_after_days.map(i64::from);
-    let explained = said.expected_close_reason.as_deref().is_some_and(|reason| !reason.trim().is_empty());
-    let reason = require(explained || free.is_none_or(|free| days <= free), || unexplained(days));
-    let cap = rules.cap(context.actor).filter(|cap| customer.pushes >= *cap);
-    [reason, cap.map(|cap| capped(customer.pushes, cap)).into_iter().collect()].concat()
+    let alone = ChangeDetails {
+        profile: NewProfile {
+            expected_close_on: said.expected_close_on,
+            expected_close_reason: said.expected_close_reason.clone(),
+            expected_close_correction: true,
+            ..NewProfile::default()
+        },
+        ..ChangeDetails::default()
+    };
+    let is_alone = *command == alone && context.effective_at.is_none();
+    let own = customer.expected_close_by == context.actor.name || context.actor.supervises();
+    [
+        require(said.expected_close_on.is_some() && customer.expected_close.is_some(), nothing_to_correct),
+        require(is_explained(said), unexplained_correction),
+        require(is_alone, correction_alone),
+        require(own || customer.expected_close.is_none(), said_by_another),
+    ]
+    .concat()
+}
+
+fn nothing_to_correct() -> Violation {
+    Violation::new(
+        Code::InvalidValue,
+        "expected_close_correction",
+        Label::new("没有可更正的预计成交日期。", "There is no expected close to correct."),
+        Label::new(
+            "请填写 expected_close_on；首次填写时无需此项。",
+            "Enter expected_close_on; leave this out where none was entered before.",
+        ),
+    )
+}
+
+fn unexplained_correction() -> Violation {
+    Violation::new(
+        Code::ReasonRequired,
+        "expected_close_reason",
+        Label::new("更正预计成交日期须说明原因。", "Correcting the expected close requires a reason."),
+        Label::new("请填写 expected_close_reason。", "Enter expected_close_reason."),
+    )
+}
+
+fn correction_alone() -> Violation {
+    Violation::new(
+        Code::InvalidValue,
+        "expected_close_correction",
+        Label::new(
+            "更正预计成交日期时不能同时修改其他内容或指定时间。",
+            "A correction of the expected close changes nothing else and takes no time.",
+        ),
+        Label::new("请将其他修改分开提交。", "Send other changes separately."),
+    )
+}
+
+fn said_by_another() -> Violation {
+    Violation::new(
+        Code::NotOwnRecord,
+        "expected_close_correction",
+        Label::new("该日期由他人填写。", "This day was entered by someone else."),
+        Label::new("请由填写人或主管更正。", "Ask its author or a supervisor to correct it."),
+    )
 }
 
 fn unexplained(days: i64) -> Violation {
@@ -57,7 +142,6 @@ mod tests {
 
     use super::*;
     use crate::actor::Role;
-    use crate::customer::command::ChangeDetails;
     use crate::customer::decide::spec::*;
     use crate::customer::event::CustomerEvent;
     use crate::pipeline::{PushRules, templates};
@@ -125,5 +209,51 @@ mod tests {
         assert_eq!(cap(&[Role::Rep, Role::Auditor]), Some(1));
         assert_eq!(cap(&[Role::Rep, Role::Manager]), None);
         assert_eq!(rules.cap(&crate::Actor::new("system:rule", [])), None);
+    }
+
+    /// The last day said was wrong; this is right.
+    fn in_truth(day: &str) -> ChangeDetails {
+        let mut command = close_on(day, Some("mistyped"));
+        command.profile.expected_close_correction = true;
+        command
+    }
+
+    #[test]
+    fn a_wrong_day_that_is_corrected_is_no_push_and_holds_from_when_it_was_said() {
+        // Said on days 1 and 2 of the story, corrected on day 10.
+        let wrong = || said(&["2026-11-30", "2027-11-30"]);
+        let corrected = given(wrong()).when(in_truth("2026-11-30")).event();
+        assert_eq!(corrected.effective_at, day(2));
+        let story = given(wrong().into_iter().chain([corrected.event]));
+        let held = story.customer.unwrap().expected_close.unwrap();
+        assert_eq!((held.on.to_string().as_str(), held.pushes), ("2026-11-30", 0));
+        // One that the registration said holds from the registration on.
+        let first = given(said(&["2026-11-30"])).when(in_truth("2026-12-31")).event();
+        assert_eq!(first.effective_at, day(1));
+    }
+
+    #[test]
+    fn a_correction_is_judged_as_the_push_that_it_makes() {
+        let rules = || PushRules { reason_after_days: None, max_pushes: BTreeMap::from([(Role::Rep, 1)]) };
+        let once = || ruled(said(&["2026-11-30", "2027-12-15"]), rules());
+        once().when(in_truth("2026-12-15")).event();
+        let twice = || ruled(said(&["2026-11-30", "2026-12-15", "2026-12-10"]), rules());
+        twice().when(in_truth("2026-12-31")).refuses([Code::PushLimitReached]);
+        twice().when(in_truth("2026-12-15")).event();
+    }
+
+    #[test]
+    fn a_correction_says_another_day_and_why_and_nothing_else() {
+        let held = || given(said(&["2026-11-30"]));
+        let silent = ChangeDetails {
+            profile: NewProfile { expected_close_reason: None, ..in_truth("2026-12-31").profile },
+            ..ChangeDetails::default()
+        };
+        held().when(silent).refuses([Code::ReasonRequired]);
+        let more = ChangeDetails { tier: Some("A".into()), ..in_truth("2026-12-31") };
+        held().when(more).refuses([Code::InvalidValue]);
+        held().effective(day(9)).when(in_truth("2026-12-31")).refuses([Code::InvalidValue]);
+        given([registered_by_li()]).when(in_truth("2026-12-31")).refuses([Code::InvalidValue]);
+        held().by(wang()).when(in_truth("2026-12-31")).event();
     }
 }

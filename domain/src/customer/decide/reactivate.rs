@@ -1,8 +1,12 @@
 //! A lost or dormant customer comes back: the journey's next cycle begins.
 
-use super::guard;
+use std::collections::BTreeSet;
+
 use super::new_event::NewEvent;
+use super::proof::{Proof, is_believed, wanted_of_who_tells};
+use super::transition::form::unmet_standing;
 use super::transition::path::not_before_a_later_move;
+use super::{document, guard};
 use crate::customer::command::Reactivate;
 use crate::customer::event::{CustomerEvent, Reactivated};
 use crate::customer::state::Customer;
@@ -48,6 +52,12 @@ pub(super) fn decide(
     let pipeline = guard::known_pipeline(context, journey)?;
     let current = customer.journeys.current(journey);
     let effective_at = guard::instant(context, current);
+    let stage = pipeline.stage(&command.to);
+    let wanted = wanted_of_who_tells((stage, None), false, context);
+    // What was bought belongs to the cycle that it was bought in, and this one has only begun.
+    let proof = Proof::of(Some(customer), (stage, None), &command.shown.evidence, &command.shown.documents);
+    let asked = stage.filter(|_| !is_believed(context));
+    let unknown = asked.map(|stage| unmet_standing(customer, pipeline, current, stage, &BTreeSet::new()));
     Refusal::require_all([
         not_before_a_later_move(customer, journey, effective_at, context),
         guard::may_work(customer, context),
@@ -56,7 +66,10 @@ pub(super) fn decide(
         guard::known_stage(pipeline, &command.to, "to"),
         into_an_open_stage(pipeline, &command.to),
         guard::text("reason", &command.reason),
+        proof.unmet(wanted.into_iter(), context),
+        unknown.unwrap_or_default(),
     ])?;
+    let evidence = proof.evidence;
     let (cycle, from) = current.map(|stay| (stay.cycle, stay.stage.clone())).unwrap_or_default();
     let event = CustomerEvent::Reactivated(Reactivated {
         journey: pipeline.key.clone(),
@@ -65,8 +78,11 @@ pub(super) fn decide(
         from,
         to: command.to.clone(),
         reason: Personal::Clear(command.reason.clone()),
+        evidence,
     });
-    Ok(vec![NewEvent { event, effective_at }])
+    let documents = command.shown.documents.iter().cloned().map(document::added);
+    let events = std::iter::once(event).chain(documents);
+    Ok(events.map(|event| NewEvent { event, effective_at }).collect())
 }
 
 #[cfg(test)]
@@ -75,7 +91,7 @@ mod tests {
     use crate::customer::decide::spec::*;
 
     fn back_to(stage: &str) -> Reactivate {
-        Reactivate { to: stage.to_owned(), reason: "a new budget".to_owned() }
+        Reactivate { to: stage.to_owned(), reason: "a new budget".to_owned(), ..Reactivate::default() }
     }
 
     #[test]
@@ -88,6 +104,7 @@ mod tests {
             from: "lost".into(),
             to: "new_lead".into(),
             reason: Personal::Clear("a new budget".into()),
+            evidence: Vec::new(),
         })]);
     }
 
@@ -102,8 +119,8 @@ mod tests {
     #[test]
     fn a_cycle_does_not_begin_at_its_end_nor_without_a_reason() {
         let story = || given([registered_by_li(), moved("new_lead", "lost")]);
-        story().when(back_to("won")).refuses([Code::TransitionNotAllowed]);
-        story().when(Reactivate { to: "new_lead".into(), reason: " ".into() }).refuses([Code::EmptyText]);
+        story().when(back_to("won")).refuses([Code::TransitionNotAllowed, Code::EvidenceRequired]);
+        story().when(Reactivate { reason: " ".into(), ..back_to("new_lead") }).refuses([Code::EmptyText]);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::new_event::NewEvent;
+use super::proof::{Proof, wanted_of_who_tells};
 use super::transition::unapproved;
 use super::{decide, guard};
-use crate::customer::command::{AddDocument, Command, Override, Reactivate, Transition};
+use crate::customer::command::{AddDocument, Command, Override, Reactivate, Shown, Transition};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Violation};
@@ -38,7 +39,7 @@ pub fn reconsider(
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Vec<Violation>> {
     let command = match &recorded.event {
-        CustomerEvent::Registered(event) => return registration(event, to, context),
+        CustomerEvent::Registered(event) => return registration(event, said, to, context),
         CustomerEvent::Moved(event) if event.overrides.is_empty() => {
             Command::Transition(transition(event, said, to))
         }
@@ -49,7 +50,8 @@ pub fn reconsider(
             reason: SOME_TEXT.to_owned(),
         }),
         CustomerEvent::Reactivated(event) if customer.is_none_or(|one| one.primary() == event.journey) => {
-            Command::Reactivate(Reactivate { to: to.to_owned(), reason: SOME_TEXT.to_owned() })
+            let shown = Shown { evidence: event.evidence.clone(), documents: documents(said) };
+            Command::Reactivate(Reactivate { to: to.to_owned(), reason: SOME_TEXT.to_owned(), shown })
         }
         _ => return Ok(Vec::new()),
     };
@@ -69,6 +71,7 @@ pub fn reconsider(
 /// What a registration asks of the definition alone.
 fn registration(
     event: &Registered,
+    said: Said<'_>,
     to: &str,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Vec<Violation>> {
@@ -77,10 +80,28 @@ fn registration(
     let unmet = [
         guard::known_stage(pipeline, to, "stage"),
         guard::known_sub_status(stage, finer),
-        guard::sub_status_without_evidence(stage, finer, context),
+        Proof::of(None, (stage, finer), &event.evidence, &documents(said)).unmet(
+            wanted_of_who_tells((stage, finer), to == pipeline.entry_stage, context).into_iter(),
+            context,
+        ),
     ]
     .concat();
     if unmet.is_empty() { Ok(Vec::new()) } else { Err(unmet) }
+}
+
+/// The documents that a command brought along.
+fn documents(said: Said<'_>) -> Vec<AddDocument> {
+    let brought = said.brought.iter().filter_map(|brought| match &brought.event {
+        CustomerEvent::DocumentAdded(document) => Some(AddDocument {
+            id: document.document,
+            kind: document.kind.clone(),
+            name: None,
+            reference: SOME_TEXT.to_owned(),
+            sha256: document.sha256.clone(),
+        }),
+        _ => None,
+    });
+    brought.collect()
 }
 
 fn transition(event: &Moved, said: Said<'_>, to: &str) -> Transition {
@@ -98,31 +119,21 @@ fn transition(event: &Moved, said: Said<'_>, to: &str) -> Transition {
         note: told(&event.note, asked.map(|asked| &asked.note)),
         next_step: told(&event.next_step, asked.map(|asked| &asked.next_step)),
         evidence: event.evidence.clone(),
+        documents: documents(said),
         ..Transition::default()
     };
     said.brought.iter().for_each(|brought| bring(&mut command, &brought.event));
     command
 }
 
-/// Adds what a move brought along to its command.
+/// Adds the details that a move brought along to its command.
 fn bring(command: &mut Transition, brought: &CustomerEvent) {
-    match brought {
-        CustomerEvent::DetailsChanged(details) => {
-            let profile = details.profile.as_ref();
-            command.postponed_until = profile.and_then(|profile| profile.postponed_until);
-            command.won_amount = profile.and_then(|profile| profile.won_amount.clone());
-            command.amount.clone_from(&details.amount);
-            let names = details.field_names.iter().flatten();
-            let fields: BTreeMap<_, _> = names.map(|name| (name.clone(), json!(SOME_TEXT))).collect();
-            command.fields = (!fields.is_empty()).then_some(fields);
-        }
-        CustomerEvent::DocumentAdded(document) => command.documents.push(AddDocument {
-            id: document.document,
-            kind: document.kind.clone(),
-            name: None,
-            reference: SOME_TEXT.to_owned(),
-            sha256: document.sha256.clone(),
-        }),
-        _ => {}
-    }
+    let CustomerEvent::DetailsChanged(details) = brought else { return };
+    let profile = details.profile.as_ref();
+    command.postponed_until = profile.and_then(|profile| profile.postponed_until);
+    command.won_amount = profile.and_then(|profile| profile.won_amount.clone());
+    command.amount.clone_from(&details.amount);
+    let names = details.field_names.iter().flatten();
+    let fields: BTreeMap<_, _> = names.map(|name| (name.clone(), json!(SOME_TEXT))).collect();
+    command.fields = (!fields.is_empty()).then_some(fields);
 }

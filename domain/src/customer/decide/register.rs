@@ -1,11 +1,13 @@
 //! A rep registers a customer: it enters a pipeline, and belongs to somebody from the start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::new_event::NewEvent;
-use super::{guard, profile};
+use super::proof::{Proof, is_believed, wanted_of_who_tells};
+use super::transition::form::unmet_standing;
+use super::{document, guard, profile};
 use crate::customer::command::{NewContact, Register};
-use crate::customer::event::{Contact, CustomerEvent, Registered};
+use crate::customer::event::{Contact, CustomerEvent, Evidence, Recorded, Registered};
 use crate::customer::state::Customer;
 use crate::field;
 use crate::refusal::{Code, Refusal, Violation, require};
@@ -49,6 +51,10 @@ pub(super) fn decide(
     let stage = command.stage.as_deref().unwrap_or(&pipeline.entry_stage);
     let owner = owner(command, pipeline)?;
     let effective_at = context.effective_at();
+    let into = (pipeline.stage(stage), command.sub_status.as_deref());
+    let is_the_door = stage == pipeline.entry_stage;
+    let wanted = wanted_of_who_tells(into, is_the_door, context);
+    let proof = Proof::of(None, into, &command.shown.evidence, &command.shown.documents);
     Refusal::require_all([
         is_new(state),
         guard::may_command(context),
@@ -56,17 +62,55 @@ pub(super) fn decide(
         guard::known_stage(pipeline, stage, "stage"),
         guard::stage_for_entry(pipeline, stage, "stage", context),
         guard::known_sub_status(pipeline.stage(stage), command.sub_status.as_deref()),
-        guard::sub_status_without_evidence(pipeline.stage(stage), command.sub_status.as_deref(), context),
+        proof.unmet(wanted.into_iter(), context),
         may_give_to(&owner, context),
         description_violations(command, context),
+        unknown_of_a_newcomer(command, pipeline, context),
     ])?;
+    let evidence = proof.evidence;
+    let documents = command.shown.documents.iter().cloned().map(document::added);
+    let event = registration(command, pipeline, owner, evidence, context);
+    let events = std::iter::once(event).chain(documents);
+    Ok(events.map(|event| NewEvent { event, effective_at }).collect())
+}
+
+/// What the stage asks to be known of the customer, where a journey does not begin at the pipeline's door, and the registration
+/// does not say, unless the registration is believed.
+fn unknown_of_a_newcomer(command: &Register, pipeline: &Pipeline, context: &Context<'_>) -> Vec<Violation> {
+    let further_on = command.stage.as_deref().filter(|stage| *stage != pipeline.entry_stage);
+    let Some(stage) = further_on.filter(|_| !is_believed(context)).and_then(|stage| pipeline.stage(stage))
+    else {
+        return Vec::new();
+    };
+    let owner = Owner::Pool(String::new());
+    let newcomer = Customer::fold(&[Recorded {
+        position: 1,
+        id: command.customer,
+        effective_at: context.now,
+        recorded_at: context.now,
+        actor: context.actor.name.clone(),
+        origin: None,
+        event: registration(command, pipeline, owner, Vec::new(), context),
+    }]);
+    newcomer
+        .map_or_else(Vec::new, |newcomer| unmet_standing(&newcomer, pipeline, None, stage, &BTreeSet::new()))
+}
+
+/// The registration as an event.
+fn registration(
+    command: &Register,
+    pipeline: &Pipeline,
+    owner: Owner,
+    evidence: Vec<Evidence>,
+    context: &Context<'_>,
+) -> CustomerEvent {
     let command = command.clone();
-    let field_names = command.fields.as_ref().map(named).unwrap_or_default();
-    let event = CustomerEvent::Registered(Registered {
+    let field_names = command.fields.as_ref().map(field::named).unwrap_or_default();
+    CustomerEvent::Registered(Registered {
         customer: command.customer,
         pipeline: pipeline.key.clone(),
         pipeline_version: pipeline.version,
-        stage: stage.to_owned(),
+        stage: command.stage.unwrap_or_else(|| pipeline.entry_stage.clone()),
         sub_status: command.sub_status,
         name: command.name.map(Personal::from),
         external_id: command.external_id,
@@ -81,8 +125,8 @@ pub(super) fn decide(
         note: command.note.map(Personal::from),
         profile: profile::event(command.profile, Vec::new()),
         field_names,
-    });
-    Ok(vec![NewEvent { event, effective_at }])
+        evidence,
+    })
 }
 
 /// What is wrong with what a registration says of the customer, whichever stage it begins in. A file is checked by it cell by
@@ -119,11 +163,6 @@ fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
     })
 }
 
-/// The names of the fields that have a value.
-pub(super) fn named(fields: &BTreeMap<String, serde_json::Value>) -> Vec<String> {
-    fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
-}
-
 /// Each tag once, in the order given.
 pub(super) fn distinct(mut tags: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
@@ -137,6 +176,8 @@ pub(super) fn contact(contact: NewContact) -> Contact {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::customer::decide::spec::*;
     use crate::customer::event::{ContactKind, Money};
@@ -178,7 +219,7 @@ mod tests {
     #[test]
     fn a_rep_does_not_register_past_the_rules_of_transition() {
         let won = Register { stage: Some("won".into()), ..new() };
-        given([]).when(won.clone()).refuses([Code::StageNotForEntry]);
+        given([]).when(won.clone()).refuses([Code::StageNotForEntry, Code::EvidenceRequired]);
         given([]).by(wang()).when(won).event();
         given([]).when(Register { stage: Some("contacted".into()), ..new() }).event();
     }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::new_event::NewEvent;
+use super::proof::Proof;
 use super::transition::form::{Form, unmet_form};
 use super::transition::path;
 use super::{deal, guard};
@@ -155,6 +156,8 @@ fn approve(
     let pipeline = guard::known_pipeline(context, &asked.journey)?;
     let from = customer.journeys.current(&asked.journey);
     let effective_at = moved_at(request, customer, context);
+    let into = (pipeline.stage(&asked.to), asked.sub_status.as_deref());
+    let proof = Proof::of(Some(customer), into, &asked.evidence, &[]);
     Refusal::require_all([
         in_time(request, context),
         by_an_approver(request, context),
@@ -165,6 +168,7 @@ fn approve(
         path::allowed(pipeline, from, &asked.to),
         path::not_before_a_later_move(customer, &asked.journey, effective_at, context),
         unmet_form(customer, pipeline, from, &asked.to, &Form::of_request(asked), context),
+        proof.on_record(context),
     ])?;
     let approved = CustomerEvent::TransitionApproved(TransitionApproved {
         request: command.request,

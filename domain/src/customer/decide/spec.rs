@@ -78,6 +78,7 @@ pub(in crate::customer) fn registered() -> Registered {
         note: None,
         profile: None,
         field_names: Vec::new(),
+        evidence: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::evidence::Evidence;
 use crate::Personal;
 
 /// The outcome of a move that followed a corrected one and no longer fits.
@@ -59,6 +60,9 @@ pub struct MoveTargetCorrected {
     /// Following moves voided by `truncate`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_voids: Vec<Uuid>,
+    /// What shows that the stage's criterion is met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 /// Correction: it happened at another instant.
@@ -107,4 +111,7 @@ pub struct MoveInserted {
     /// Following moves voided by `truncate`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_voids: Vec<Uuid>,
+    /// What shows that the stage's criterion is met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::contact::{ChannelId, Contact};
+use super::evidence::Evidence;
 use crate::{Owner, Personal};
 
 /// An amount of money: a decimal, never a float, with its ISO 4217 currency.
@@ -62,6 +63,9 @@ pub struct Profile {
     /// Why that day: what the deal waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_close_reason: Option<String>,
+    /// Whether that day stands in the place of the one said last, which was a wrong record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expected_close_corrected: bool,
     /// What has been won so far, of a deal won in part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub won_amount: Option<Money>,
@@ -148,6 +152,9 @@ pub struct Registered {
     /// The names of the custom fields that have a value: names are no personal data, values are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub field_names: Vec<String>,
+    /// What shows that the stage's criterion is met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 /// Details were set; what is absent stays as it was.

@@ -7,6 +7,7 @@ mod activities;
 mod automation;
 mod corrections;
 mod details;
+mod evidence;
 mod holds;
 mod identity;
 mod moves;
@@ -31,13 +32,14 @@ pub use automation::{
 };
 pub use corrections::{MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, OnConflict};
 pub use details::{CLEARABLE, Contract, DetailsChanged, HIGHEST_SATISFACTION, Money, Profile, Registered};
+pub use evidence::Evidence;
 pub use holds::{LegalHoldPlaced, LegalHoldReleased};
 pub use identity::{
     Absorbed, ClaimHistory, DistinctionWithdrawn, Distinguished, Erased, HeldBy, LeadTouched, MergedInto,
     StagePolicy, Unmerged, Withdrawn,
 };
 pub use moves::{
-    Evidence, Moved, Reactivated, StageMigrated, SubStatusSet, TransitionApproved, TransitionExpired,
+    Moved, Reactivated, StageMigrated, SubStatusSet, TransitionApproved, TransitionExpired,
     TransitionRejected, TransitionRequested, TransitionWithdrawn,
 };
 pub use ownership::{Claimed, FirstContactMissed, Occasion, OwnerChanged, ReclaimSkipped, Released, Viewed};

@@ -5,22 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::details::Money;
+use super::evidence::Evidence;
 use crate::actor::Role;
 use crate::pipeline::direction::{ApprovedAt, Direction};
 use crate::pipeline::version::MappingKind;
 use crate::{Label, Personal};
-
-/// A document by reference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// Which demand of the stage it meets, such as `quote_receipt_confirmed`.
-    pub kind: String,
-    /// The document's id or address.
-    pub reference: String,
-    /// SHA-256 of the document, in lower-case hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-}
 
 /// The world changed: the customer is in another stage. On import, also a repeated status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,6 +165,9 @@ pub struct Reactivated {
     pub to: String,
     /// Why.
     pub reason: Personal<String>,
+    /// What shows that the stage's criterion is met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 /// Another version of the pipeline took force: the stay that the customer is in has another label. It is no move:

@@ -86,6 +86,7 @@ fn target(corrects: u64, stage: &str) -> CustomerEvent {
         reason: why(),
         on_conflict: OnConflict::Reject,
         also_voids: Vec::new(),
+        evidence: Vec::new(),
     })
 }
 
@@ -108,6 +109,7 @@ fn reactivated(to: &str) -> CustomerEvent {
         from: "L".into(),
         to: to.into(),
         reason: why(),
+        evidence: Vec::new(),
     })
 }
 
@@ -127,6 +129,7 @@ fn inserted_voiding<const N: usize>(stage: &str, also_voids: [u64; N]) -> Custom
         reason: why(),
         on_conflict: OnConflict::Truncate,
         also_voids: also_voids.map(id).to_vec(),
+        evidence: Vec::new(),
     })
 }
 

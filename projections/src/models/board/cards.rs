@@ -326,7 +326,8 @@ fn card(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> CardR
         }),
         expected_close: customer
             .filter(|_| query.now)
-            .and_then(|customer| customer.profile.expected_close.clone()),
+            .and_then(|customer| customer.profile.expected_close.clone())
+            .map(Into::into),
         flags: flags(place, customer, query),
     }
 }

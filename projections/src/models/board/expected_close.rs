@@ -1,11 +1,13 @@
-//! When a deal is expected to close, and how often that was put off.
+//! When a deal is expected to close, as answers tell it.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use waymark_domain::customer;
+use waymark_domain::customer::event::Profile;
 
 /// When a deal is expected to close.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExpectedClose {
     /// The day.
     #[schema(example = "2026-12-31")]
@@ -13,7 +15,7 @@ pub struct ExpectedClose {
     /// The day that was expected first.
     #[schema(example = "2026-11-30")]
     pub original: NaiveDate,
-    /// How often it was put off to a later day.
+    /// How often it was put off to a later day. A wrong day that was corrected counts as if it had never been said.
     pub pushes: u32,
     /// By how many days it has been put off since the first: negative where it is earlier now.
     #[schema(example = 31)]
@@ -23,43 +25,41 @@ pub struct ExpectedClose {
     pub last_reason: Option<String>,
 }
 
-impl ExpectedClose {
-    /// What is expected once a day is said, with a reason or without.
-    pub(super) fn said(held: Option<Self>, on: NaiveDate, reason: Option<&String>) -> Self {
-        let first = Self { on, original: on, pushes: 0, pushed_days: 0, last_reason: None };
-        let held = held.unwrap_or(first);
+/// What is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KnownClose {
+    #[serde(flatten)]
+    said: customer::ExpectedClose,
+    last_reason: Option<String>,
+}
+
+impl KnownClose {
+    /// What is expected once a profile says a day.
+    pub(super) fn said(held: Option<Self>, on: NaiveDate, profile: &Profile) -> Self {
+        let before = held.as_ref().map(|held| &held.said);
         Self {
-            on,
-            original: held.original,
-            pushes: held.pushes + u32::from(on > held.on),
-            pushed_days: (on - held.original).num_days(),
-            last_reason: reason.cloned().or(held.last_reason),
+            said: customer::ExpectedClose::said(before, on, profile.expected_close_corrected),
+            last_reason: profile
+                .expected_close_reason
+                .clone()
+                .or_else(|| held.and_then(|held| held.last_reason)),
         }
+    }
+
+    /// The day.
+    pub(super) fn on(&self) -> NaiveDate {
+        self.said.on
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_later_day_is_a_push_and_days_count_from_the_first() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let budget = "budget".to_owned();
-        let said = [
-            ("2026-11-30", None, (0, 0, None)),
-            ("2026-12-31", Some(&budget), (1, 31, Some("budget"))),
-            ("2026-12-31", None, (1, 31, Some("budget"))),
-            ("2026-12-15", None, (1, 15, Some("budget"))),
-            ("2027-01-15", None, (2, 46, Some("budget"))),
-            ("2026-11-01", None, (2, -29, Some("budget"))),
-        ];
-        let mut held = None;
-        for (on, reason, (pushes, days, last)) in said {
-            let now = ExpectedClose::said(held, day(on), reason);
-            assert_eq!((now.on, now.original), (day(on), day("2026-11-30")));
-            assert_eq!((now.pushes, now.pushed_days, now.last_reason.as_deref()), (pushes, days, last));
-            held = Some(now);
+impl From<KnownClose> for ExpectedClose {
+    fn from(KnownClose { said, last_reason }: KnownClose) -> Self {
+        Self {
+            on: said.on,
+            original: said.original,
+            pushes: said.pushes,
+            pushed_days: said.pushed_days(),
+            last_reason,
         }
     }
 }

@@ -13,6 +13,7 @@ use waymark_domain::customer::event::{CustomerEvent, Money, Recorded};
 use waymark_domain::customer::timeline::Journeys;
 
 use super::customer::{Card, Customer, TrackedAttributes};
+use super::expected_close::KnownClose;
 use super::profile::ClearProfile;
 use super::tables::VersionRow;
 use crate::error::Result;
@@ -44,7 +45,7 @@ impl Customer {
             postponed_until: *postponed_until,
             deal: self.profile.deal(),
             sub_statuses: self.sub_statuses(),
-            expected_close: self.profile.expected_close.as_ref().map(|close| close.on),
+            expected_close: self.profile.expected_close.as_ref().map(KnownClose::on),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::stats::Micros;
 /// How many scores of one customer are shown. The log has them all.
 const SCORES: usize = 20;
 
-use super::expected_close::ExpectedClose;
+use super::expected_close::KnownClose;
 
 /// What else is known of a customer, readable.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -25,7 +25,7 @@ pub(super) struct ClearProfile {
     pub(super) contract: Option<Contract>,
     pub(super) delivered_on: Option<NaiveDate>,
     pub(super) postponed_until: Option<NaiveDate>,
-    pub(super) expected_close: Option<ExpectedClose>,
+    pub(super) expected_close: Option<KnownClose>,
     pub(super) won_amount: Option<Money>,
     pub(super) satisfaction: Option<u8>,
     /// The last score of each scorer, intake's first.
@@ -106,8 +106,7 @@ impl ClearProfile {
         match said.expected_close_on {
             Some(on) => {
                 let held = self.expected_close.take();
-                self.expected_close =
-                    Some(ExpectedClose::said(held, on, said.expected_close_reason.as_ref()));
+                self.expected_close = Some(KnownClose::said(held, on, said));
             }
             None if said.cleared.iter().any(|cleared| cleared == "expected_close_on") => {
                 self.expected_close = None;

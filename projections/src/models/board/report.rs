@@ -384,7 +384,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
             .map(|Contract { starts_on, ends_on }| ContractReport { starts_on, ends_on }),
         delivered_on: profile.delivered_on,
         postponed_until: profile.postponed_until,
-        expected_close: profile.expected_close,
+        expected_close: profile.expected_close.map(Into::into),
         won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
         satisfaction: profile.satisfaction,
         score: scores.as_ref().and_then(|intake| intake.score.to_u32()),

@@ -10,6 +10,7 @@ use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
 use super::customer::{Card, Customer, TrackedAttributes};
+use super::expected_close::KnownClose;
 use super::found_by::bounded;
 use super::plan::Plan;
 use super::tables::{CardRow, CustomerRow, VersionRow};
@@ -175,7 +176,7 @@ impl Customer {
             won_amount,
             won_currency,
             sub_statuses: Json::of(&self.sub_statuses())?,
-            expected_close: day(self.profile.expected_close.as_ref().map(|close| close.on)),
+            expected_close: day(self.profile.expected_close.as_ref().map(KnownClose::on)),
         })
     }
 }

@@ -6,6 +6,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 use uuid::Uuid;
 use waymark_domain::pipeline::StageType;
 
+use crate::maturity::Maturity;
 use crate::reports::Definition;
 use crate::stats::cycles::{Cycle, Kinds, Outcome, cycles};
 use crate::stats::forecast::{Landmarks, OVER, PastStay, Timing, WON, WinModel};
@@ -37,6 +38,7 @@ pub(super) struct Deals {
     /// Those that had ended.
     pub(super) ended: Vec<Ended>,
     pasts: HashMap<u32, Landmarks>,
+    maturities: HashMap<u32, Maturity>,
     pooled: Timing,
     /// The configured probability of each stage, by its number.
     configured: Vec<Option<f64>>,
@@ -67,12 +69,18 @@ impl Deals {
             }
         }
         let all: Vec<Subject> = pasts.values().flatten().map(|stay: &PastStay| stay.outcome).collect();
+        let undecided = |stays: &[PastStay]| stays.iter().filter(|stay| stay.outcome.cause.is_none()).count();
+        let maturities = pasts.iter().map(|(stage, stays): (&u32, &Vec<PastStay>)| {
+            (*stage, Maturity::of(stays.len(), undecided(stays)))
+        });
+        let maturities = maturities.collect();
         let configured = |number: u32| configured(definition, journeys.stages.text(number));
         let numbers = 0..u32::try_from(journeys.stages.len()).unwrap_or(u32::MAX);
         Self {
             open,
             ended,
             pasts: pasts.into_iter().map(|(stage, past)| (stage, Landmarks::of(past))).collect(),
+            maturities,
             pooled: Timing::of(&all),
             configured: numbers.map(configured).collect(),
         }
@@ -89,6 +97,11 @@ impl Deals {
         let timing = stage.and_then(|stage| self.pasts.get(&stage)?.at(0)).unwrap_or(&none);
         let prior = configured.unwrap_or_else(|| self.pooled.ultimate().0);
         WinModel { stage: timing, pooled: &self.pooled, prior }.probability(0, horizon)
+    }
+
+    /// Of how many stays in a stage its past is, and how many of their cycles are undecided.
+    pub(super) fn maturity(&self, stage: Option<u32>) -> Maturity {
+        stage.and_then(|stage| self.maturities.get(&stage)).copied().unwrap_or_default()
     }
 
     /// The configured probability of winning from a stage; where there is none, the share of all deals that the pipeline won.

@@ -21,6 +21,7 @@ use super::money::{add, money, rounded, rounded_money};
 use super::{journeys, known, pasts};
 use crate::board::MoneyReport;
 use crate::error::Result;
+use crate::maturity::Maturity;
 use crate::models::board::versions::{self, CustomerVersions};
 use crate::models::dwell::in_order;
 use crate::query::{AsOf, CohortFilter};
@@ -122,6 +123,9 @@ pub struct StageForecast {
     pub expected: f64,
     /// What of their amounts is expected, by currency.
     pub expected_amounts: Vec<MoneyReport>,
+    /// Of how many stays there the probabilities were learned, and of how many of them it is not known yet what becomes of their
+    /// cycle: these count for as long as they were seen.
+    pub maturity: Maturity,
 }
 
 /// What is expected within one horizon.
@@ -307,6 +311,7 @@ impl Input {
             win_probability: if deals.is_empty() { of_an_entry() } else { expected / deals.len() as f64 },
             expected,
             expected_amounts: rounded_money(expected_amounts),
+            maturity: self.deals.maturity(stage.number),
         }
     }
 

@@ -9,6 +9,7 @@ use waymark_domain::pipeline::StageType;
 
 use super::input::ReportInput;
 use crate::log::history::instant;
+use crate::maturity::Maturity;
 use crate::models::dwell::in_order;
 use crate::reports::ShareReport;
 use crate::stats::conversion::{Cohort, Compared, ConversionWindow, StageOrder, compare};
@@ -93,6 +94,8 @@ pub struct ConversionReport {
     pub recent_from: DateTime<Utc>,
     /// and end just before this: later ones may still go on, and are not counted.
     pub recent_to: DateTime<Utc>,
+    /// Whether it is known what becomes of the recent entries, each counted once a stage: they are chosen so.
+    pub maturity: Maturity,
     /// By stage: those of types open and partial.
     pub stages: Vec<StageConversion>,
 }
@@ -162,6 +165,8 @@ pub(super) fn conversion(input: &ReportInput<'_>) -> ConversionReport {
         horizon_seconds: input.query.horizon_seconds,
         recent_from: instant(from),
         recent_to: instant(to),
+        maturity: Maturity::of(compared.iter().map(|stage| stage.recent.entered).sum(), 0)
+            .due(instant(to.saturating_add(horizon)), instant(input.until())),
         stages: converted(input, &compared),
     }
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use waymark_domain::customer::event::Money;
 use waymark_domain::money::decimals;
 
+use crate::maturity::Maturity;
 use crate::models::board::MoneyReport;
 use crate::models::board::versions::CustomerVersion;
 use crate::reports::Definition;
@@ -37,6 +38,8 @@ pub struct RepFigures {
     pub won_amounts: Vec<MoneyReport>,
     /// Won among won and lost.
     pub conversion: Option<ShareReport>,
+    /// Whether it was known at the window's end what becomes of the cycles that began in it as the rep's.
+    pub maturity: Maturity,
     /// Conversations that the rep recorded.
     pub follow_ups: usize,
     /// Conversations for each customer and each thirty days that the rep owned it in the window; null where it owned none.

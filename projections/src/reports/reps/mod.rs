@@ -18,6 +18,7 @@ use super::page::Pages;
 use super::quality::{QualityQuery, ReportInput, open};
 use super::{ShareReport, Span, known, pasts};
 use crate::error::Result;
+use crate::maturity::{Maturity, begun};
 use crate::models::board::Population;
 use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
 use crate::models::dwell::Window;
@@ -81,12 +82,15 @@ pub struct RepTotals {
     pub lost: f64,
     /// Won among won and lost.
     pub conversion: Option<ShareReport>,
+    /// Whether it was known at the window's end what becomes of the cycles that began in it.
+    pub maturity: Maturity,
 }
 
 impl RepTotals {
     fn of<'a>(figures: impl Iterator<Item = &'a RepFigures> + Clone) -> Self {
+        let maturity = figures.clone().map(|rep| rep.maturity).fold(Maturity::default(), Maturity::and);
         let (won, lost) = (sum(figures.clone().map(|rep| rep.won)), sum(figures.map(|rep| rep.lost)));
-        Self { won, lost, conversion: ShareReport::of(won, won + lost) }
+        Self { won, lost, conversion: ShareReport::of(won, won + lost), maturity }
     }
 }
 
@@ -224,6 +228,12 @@ async fn figures(
             let began = customers.entry(customer).or_insert(first.at);
             *began = first.at.min(*began);
             let owners = owners(past);
+            let gone = input.journeys.ended(journey, span.last).is_some();
+            for (cycle, undecided) in begun(&cycles(records), gone, &input.kinds, |began| span.holds(began)) {
+                if let Some(rep) = owner_at(&owners, cycle.began).flatten() {
+                    accumulators.entry(rep.to_owned()).or_default().figures.maturity.add(undecided);
+                }
+            }
             tally_journey(&mut accumulators, &input, records, &owners, past, query.attribution);
             tally_stays(&mut accumulators, (number, &input), records, &owners);
             revive(&mut revived, (&input, customer), records, &owners);

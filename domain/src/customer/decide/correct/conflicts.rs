@@ -41,7 +41,7 @@ impl Conflicts {
         context: &Context<'_>,
     ) -> Self {
         let journey = pipeline.key.as_str();
-        let event = proposal(customer, command, pipeline, context, Vec::new());
+        let event = proposal(customer, command, pipeline, context, Default::default());
         let insertion = matches!(command.change, Amendment::Insert { .. });
         let root =
             command.corrects.filter(|_| !insertion).and_then(|record| customer.journeys.resolve(record));

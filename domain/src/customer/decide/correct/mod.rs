@@ -4,12 +4,14 @@
 mod conflicts;
 mod proposal;
 
-use super::guard;
 use super::new_event::NewEvent;
+use super::proof::{Proof, wanted_of_who_tells};
 use super::transition::path::already_in_stage;
+use super::{document, guard};
 use crate::customer::command::{Amendment, Correct};
 use crate::customer::state::Customer;
 use crate::customer::timeline::{Move, MoveKind};
+use crate::pipeline::EvidenceKind;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Pipeline};
 use conflicts::{Conflicts, fits};
@@ -133,9 +135,44 @@ pub(in crate::customer::decide) fn decide(
     ])?;
     let conflicts = Conflicts::of(customer, command, pipeline, context);
     let also_voids = conflicts.settle(command.on_conflict, context)?;
-    let event = proposal(customer, command, pipeline, context, also_voids);
-    Refusal::require_all([fits(&resulting(customer, &event), &conflicts, journey, pipeline, context)])?;
-    Ok(vec![event])
+    let (proof, wanted) = proof(customer, command, pipeline, context);
+    let event = proposal(customer, command, pipeline, context, (also_voids, proof.evidence.clone()));
+    Refusal::require_all([
+        fits(&resulting(customer, &event), &conflicts, journey, pipeline, context),
+        proof.unmet(wanted.into_iter(), context),
+    ])?;
+    let documents = command.shown.documents.iter().cloned().map(document::added);
+    let documents = documents.map(|event| NewEvent { event, effective_at: context.now });
+    Ok(std::iter::once(event).chain(documents).collect())
+}
+
+/// What a correction shows, and what the stage wants shown that it says the customer stood in.
+fn proof<'a>(
+    customer: &'a Customer,
+    command: &'a Correct,
+    pipeline: &'a Pipeline,
+    context: &Context<'_>,
+) -> (Proof<'a>, Vec<&'a EvidenceKind>) {
+    let journey = pipeline.key.as_str();
+    let root = command.corrects.and_then(|record| customer.journeys.resolve(record));
+    let (into, from, is_there_already) = match &command.change {
+        Amendment::Void | Amendment::Time { .. } => ((None, None), None, true),
+        Amendment::Target { to, sub_status } => {
+            let made = customer.journeys.moves(journey).into_iter().find(|made| Some(made.event) == root);
+            let at_the_door = |made: &Move| made.kind == MoveKind::Registered && *to == pipeline.entry_stage;
+            let there = made.is_some_and(|made| made.stage == *to || at_the_door(&made));
+            let stays = customer.journeys.stays(journey);
+            let stay = stays.iter().find(|stay| Some(stay.entered_event) == root);
+            ((pipeline.stage(to), sub_status.as_deref()), stay, there)
+        }
+        Amendment::Insert { to, sub_status, moved_at } => {
+            let left = customer.journeys.stay_at(journey, *moved_at);
+            ((pipeline.stage(to), sub_status.as_deref()), left, false)
+        }
+    };
+    let wanted = wanted_of_who_tells(into, is_there_already, context);
+    let proof = Proof::of(Some(customer), into, &command.shown.evidence, &command.shown.documents);
+    (proof.with_transactions(journey, from, wanted.iter().copied()), wanted)
 }
 
 #[cfg(test)]
@@ -143,6 +180,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::customer::command::Shown;
     use crate::customer::decide::spec::*;
     use crate::customer::event::{CustomerEvent, OnConflict};
     use crate::{Owner, Personal};
@@ -166,7 +204,8 @@ mod tests {
 
     fn correct(record: u128, change: Amendment) -> Correct {
         let reason = "wrong row".to_owned();
-        Correct { corrects: Some(event_id(record)), change, reason, on_conflict: OnConflict::Reject }
+        let on_conflict = OnConflict::Reject;
+        Correct { corrects: Some(event_id(record)), change, reason, on_conflict, shown: Shown::default() }
     }
 
     fn settled(on_conflict: OnConflict, command: Correct) -> Correct {
@@ -204,9 +243,11 @@ mod tests {
 
     #[test]
     fn correcting_a_registration_is_no_way_past_the_rules_of_entry() {
-        story()
-            .when(settled(OnConflict::Continue, correct(1, target("won"))))
-            .refuses([Code::StageNotForEntry, Code::TransitionNotAllowed]);
+        story().when(settled(OnConflict::Continue, correct(1, target("won")))).refuses([
+            Code::StageNotForEntry,
+            Code::TransitionNotAllowed,
+            Code::EvidenceRequired,
+        ]);
         let only = given([registered_by_li()]).when(correct(1, target("contacted"))).event().event;
         let customer = given([registered_by_li(), only]).customer.unwrap();
         assert_eq!(customer.current().map(|stay| stay.stage.as_str()), Some("contacted"));
@@ -214,7 +255,8 @@ mod tests {
 
     #[test]
     fn a_corrected_target_must_be_reachable_from_the_stage_before() {
-        story().when(correct(4, target("won"))).refuses([Code::TransitionNotAllowed]);
+        let unmet = [Code::TransitionNotAllowed, Code::EvidenceRequired];
+        story().when(correct(4, target("won"))).refuses(unmet);
     }
 
     #[test]

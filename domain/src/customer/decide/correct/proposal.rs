@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::customer::command::{Amendment, Correct};
 use crate::customer::decide::new_event::NewEvent;
 use crate::customer::event::{
-    CustomerEvent, MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, Recorded,
+    CustomerEvent, Evidence, MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, Recorded,
 };
 use crate::customer::state::Customer;
 use crate::customer::timeline::Journeys;
@@ -20,7 +20,7 @@ pub(super) fn proposal(
     command: &Correct,
     pipeline: &Pipeline,
     context: &Context<'_>,
-    also_voids: Vec<Uuid>,
+    (also_voids, evidence): (Vec<Uuid>, Vec<Evidence>),
 ) -> NewEvent {
     let journey = pipeline.key.clone();
     let reason = Personal::Clear(command.reason.clone());
@@ -42,6 +42,7 @@ pub(super) fn proposal(
                 reason,
                 on_conflict,
                 also_voids,
+                evidence,
             };
             (CustomerEvent::MoveTargetCorrected(event), context.now)
         }
@@ -62,6 +63,7 @@ pub(super) fn proposal(
                 reason,
                 on_conflict,
                 also_voids,
+                evidence,
             };
             (CustomerEvent::MoveInserted(event), moved_at)
         }

@@ -65,14 +65,14 @@ pub(in crate::customer::decide) fn without_evidence(kind: &EvidenceKind, field: 
     .with("kind", kind.kind.clone())
 }
 
-/// Who has no documents to show (a registration, a rule) sets no sub-status that asks for some.
+/// A rule has no documents to show, and sets no sub-status that asks for some.
 pub(in crate::customer::decide) fn sub_status_without_evidence(
     stage: Option<&Stage>,
     sub_status: Option<&str>,
     context: &Context<'_>,
 ) -> Vec<Violation> {
-    let finer = stage.zip(sub_status).and_then(|(stage, id)| stage.sub_status(id));
-    let asked = finer.into_iter().flat_map(|finer| &finer.evidence).filter(|kind| kind.required);
+    let finer = stage.into_iter().flat_map(|stage| stage.finer_evidence(sub_status));
+    let asked = finer.filter(|kind| kind.required);
     asked.filter(|_| !context.import).map(|kind| without_evidence(kind, "sub_status")).collect()
 }
 

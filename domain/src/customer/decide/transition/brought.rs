@@ -2,22 +2,17 @@
 //! form and moves.
 
 use crate::customer::command::Transition;
-use crate::customer::decide::{document, guard, register};
+use crate::customer::decide::{document, guard};
 use crate::customer::event::{CustomerEvent, DetailsChanged};
 use crate::refusal::Violation;
 use crate::{Context, Personal, field};
 
-const MAX_DOCUMENTS: usize = 10;
-
 /// What is wrong with it.
 pub(super) fn well_formed(command: &Transition, context: &Context<'_>) -> Vec<Violation> {
-    let documents = command.documents.iter().enumerate();
-    let each = documents.flat_map(|(n, one)| document::well_formed(one, &format!("documents[{n}].")));
     [
         guard::money("amount", command.amount.as_ref(), context),
         guard::fields(command.fields.as_ref(), context),
-        guard::at_most("documents", command.documents.len(), MAX_DOCUMENTS),
-        each.collect(),
+        document::each_well_formed(&command.documents),
     ]
     .concat()
 }
@@ -31,7 +26,7 @@ pub(super) fn events(
     let mut changed = details.unwrap_or_default();
     changed.amount.clone_from(&command.amount);
     if let Some(fields) = command.fields.clone().filter(|fields| !fields.is_empty()) {
-        changed.field_names = Some(register::named(&fields));
+        changed.field_names = Some(field::named(&fields));
         changed.fields = Some(Personal::from(field::normalised(context.fields, fields)));
         changed.adds_fields = true;
     }

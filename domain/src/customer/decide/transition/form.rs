@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::customer::command::Transition;
-use crate::customer::decide::guard;
+use crate::customer::decide::proof::without_evidence;
 use crate::customer::event::{Evidence, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
-use crate::pipeline::{EntryForm, EvidenceKind, Stage, demanded_evidence};
+use crate::pipeline::{EntryForm, Stage};
 use crate::refusal::{Code, Violation, require};
 use crate::{Context, Label, Pipeline};
 
@@ -164,38 +164,6 @@ pub(in crate::customer::decide) fn form_filled(stage: &Stage, given: &Form<'_>) 
     unmet.extend(without_evidence(stage.evidence(given.sub_status), given.evidence));
     unmet.extend(reason_of_the_form(form, given.reason));
     unmet
-}
-
-/// What of these kinds must be shown and was not.
-pub(super) fn without_evidence<'a>(
-    kinds: impl Iterator<Item = &'a EvidenceKind>,
-    given: &[Evidence],
-) -> Vec<Violation> {
-    let shown = |kind: &&EvidenceKind| given.iter().any(|document| document.kind == kind.kind);
-    let missing = demanded_evidence(kinds).into_iter().filter(|group| !group.iter().any(shown));
-    missing.map(|group| unshown(&group)).collect()
-}
-
-/// Nothing of a group was shown.
-fn unshown(group: &[&EvidenceKind]) -> Violation {
-    if let [alone] = group {
-        return guard::without_evidence(alone, "evidence");
-    }
-    let names = |of: fn(&Label) -> &str| group.iter().map(|kind| of(&kind.name)).collect::<Vec<_>>();
-    let (zh, en) = (names(|name| &name.zh).join("、"), names(|name| &name.en).join(", "));
-    Violation::new(
-        Code::EvidenceRequired,
-        "evidence",
-        Label::new(
-            format!("进入该状态需要以下凭证之一：{zh}。"),
-            format!("This stage requires one of these: {en}."),
-        ),
-        Label::new(
-            "请附上其中一份文件，或先记录相应的合同或收款。",
-            "Attach one of them, or record the contract or payment that shows it.",
-        ),
-    )
-    .with("any_of", group.iter().map(|kind| kind.kind.clone()).collect::<Vec<_>>())
 }
 
 fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> {

@@ -1,7 +1,6 @@
 //! A rep moves a customer to another stage, because the world changed.
 
 mod brought;
-pub(in crate::customer) mod evidence;
 pub(in crate::customer) mod form;
 pub(super) mod path;
 mod within;
@@ -9,6 +8,7 @@ mod within;
 use chrono::TimeDelta;
 
 use super::new_event::NewEvent;
+use super::proof::Proof;
 use super::{deal, guard};
 use crate::context::CLOCK_SKEW;
 use crate::customer::command::Transition;
@@ -18,7 +18,6 @@ use crate::customer::timeline::Stay;
 use crate::pipeline::Approval;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
-use evidence::{evidence_on_record, evidence_well_formed, of_documents, of_transactions};
 use form::{Form, unmet_form};
 use path::{allowed, elsewhere, not_before_a_later_move};
 
@@ -155,12 +154,11 @@ pub(in crate::customer::decide) fn decide(
         return within::decide(customer, pipeline, stay, command, context);
     }
     let stage = pipeline.stage(&command.to);
-    let mut command = command.clone();
-    command.evidence.extend(of_documents(stage, &command));
-    let kinds = stage.into_iter().flat_map(|stage| stage.evidence(command.sub_status.as_deref()));
-    let bought = of_transactions(customer, journey, from, kinds, &command);
-    command.evidence.extend(bought);
-    let command = &command;
+    let sub_status = command.sub_status.as_deref();
+    let kinds = stage.into_iter().flat_map(|stage| stage.evidence(sub_status));
+    let proof = Proof::of(Some(customer), (stage, sub_status), &command.evidence, &command.documents);
+    let proof = proof.with_transactions(journey, from, kinds);
+    let command = &Transition { evidence: proof.evidence.clone(), ..command.clone() };
     let needs = approval(pipeline, from, &command.to, context);
     let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
     Refusal::require_all([
@@ -172,8 +170,8 @@ pub(in crate::customer::decide) fn decide(
         guard::known_sub_status(stage, command.sub_status.as_deref()),
         unmet_form(customer, pipeline, from, &command.to, &Form::of(command), context),
         asked.unwrap_or_default(),
-        evidence_well_formed(stage, command),
-        evidence_on_record(customer, stage, command, context),
+        proof.well_formed(),
+        proof.on_record(context),
         brought::well_formed(command, context),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
@@ -263,6 +261,7 @@ mod tests {
             from: "lost".into(),
             to: "negotiating".into(),
             reason: Personal::Clear("back".into()),
+            evidence: Vec::new(),
         });
         let first = [registered_by_li(), moved("new_lead", "negotiating"), paid()];
         let then = [moved("negotiating", "lost"), back];

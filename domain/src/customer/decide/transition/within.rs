@@ -3,6 +3,7 @@
 use crate::customer::command::Transition;
 use crate::customer::decide::guard;
 use crate::customer::decide::new_event::NewEvent;
+use crate::customer::decide::proof::{Proof, without_evidence};
 use crate::customer::event::{CustomerEvent, SubStatusSet};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
@@ -23,9 +24,8 @@ pub(super) fn stay_of<'a>(
 
 /// What the sub-status asks to be shown. What its stage asked for was asked when the stage was entered.
 fn shown(stage: &Stage, command: &Transition, context: &Context<'_>) -> Vec<Violation> {
-    let finer = command.sub_status.as_deref().and_then(|id| stage.sub_status(id));
-    let kinds = finer.into_iter().flat_map(|finer| &finer.evidence);
-    if context.import { Vec::new() } else { super::form::without_evidence(kinds, &command.evidence) }
+    let kinds = stage.finer_evidence(command.sub_status.as_deref());
+    if context.import { Vec::new() } else { without_evidence(kinds, &command.evidence) }
 }
 
 /// Facts of a deal belong to the moves that open and close it.
@@ -53,13 +53,10 @@ pub(super) fn decide(
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
     let effective_at = guard::instant(context, Some(from));
-    let mut command = command.clone();
-    command.evidence.extend(super::of_documents(Some(stage), &command));
-    let finer = command.sub_status.as_deref().and_then(|id| stage.sub_status(id));
-    let kinds = finer.into_iter().flat_map(|finer| &finer.evidence);
-    let bought = super::of_transactions(customer, &pipeline.key, Some(from), kinds, &command);
-    command.evidence.extend(bought);
-    let command = &command;
+    let sub_status = command.sub_status.as_deref();
+    let proof = Proof::of(Some(customer), (Some(stage), sub_status), &command.evidence, &command.documents);
+    let proof = proof.with_transactions(&pipeline.key, Some(from), stage.finer_evidence(sub_status));
+    let command = &Transition { evidence: proof.evidence.clone(), ..command.clone() };
     Refusal::require_all([
         super::expected_version(pipeline, command),
         super::not_before_a_later_move(customer, &pipeline.key, effective_at, context),
@@ -68,8 +65,8 @@ pub(super) fn decide(
         super::backdated_with_a_reason(command, context),
         guard::known_sub_status(Some(stage), command.sub_status.as_deref()),
         shown(stage, command, context),
-        super::evidence_well_formed(Some(stage), command),
-        super::evidence_on_record(customer, Some(stage), command, context),
+        proof.well_formed(),
+        proof.on_record(context),
         super::brought::well_formed(command, context),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),

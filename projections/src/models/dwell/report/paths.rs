@@ -11,6 +11,7 @@ use waymark_eventstore::Position;
 use super::flows::began_in;
 use super::{Kinds, Window, selected};
 use crate::error::Result;
+use crate::maturity::Maturity;
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::paths::{Conformance, Prefix, Prefixes, conformance, paths as figures};
@@ -174,6 +175,8 @@ pub struct PrefixReport {
     pub lost: usize,
     /// The share won of those that have ended, with Wilson's 95% interval; null where none has.
     pub win_rate: Option<WinRate>,
+    /// Whether it is known yet what becomes of them all.
+    pub maturity: Maturity,
 }
 
 /// A share of journeys that were won.
@@ -206,6 +209,7 @@ impl PrefixReport {
             won: prefix.won,
             lost: prefix.lost,
             win_rate: WinRate::of(prefix),
+            maturity: Maturity::of(prefix.count, prefix.count.saturating_sub(prefix.won + prefix.lost)),
         }
     }
 }
