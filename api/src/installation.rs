@@ -37,7 +37,7 @@ use crate::key_file::KeyFile;
 use crate::log::Log;
 use crate::operator::{host, operator};
 use crate::outbound::client::Client;
-use crate::outbound::{Dispatcher, Outbound, OutboundStore};
+use crate::outbound::{Consumers, Dispatcher, Outbound, OutboundStore};
 use crate::refusal_retention::RefusalRetention;
 use crate::secrets::Secrets;
 use crate::zoneinfo;
@@ -278,6 +278,11 @@ impl Installation {
         Ok(Arc::new(Outbound::new(app, store, settings.clone(), client, chance())))
     }
 
+    /// Who follows the logs, and how far.
+    pub(crate) fn consumers(&self) -> Consumers {
+        Consumers::new(self.app.clone(), self.messages.clone())
+    }
+
     /// What shows the logs' heads to witnesses.
     ///
     /// # Errors
@@ -327,7 +332,7 @@ impl Installation {
     }
 
     /// Keeps the read models up, the log's head signed, reads recorded, customers in the versions in force, requests from waiting
-    /// beyond their time, rules acting, measurements small, and messages on their way, until the token is cancelled.
+    /// beyond their time, rules acting, measurements small, consumers measured, and messages on their way, until the token is cancelled.
     pub fn run(
         &self,
         stop: CancellationToken,
@@ -369,6 +374,7 @@ impl Installation {
             }),
             tokio::spawn(measure::fold(stop.clone())),
             tokio::spawn(retention.run(stop.clone())),
+            tokio::spawn(self.consumers().measure(stop.clone())),
             tokio::spawn(async move {
                 if outbound.settings().outbound == Sending::On {
                     Dispatcher::new(outbound).run(stop).await;
@@ -376,7 +382,8 @@ impl Installation {
             }),
         );
         async move {
-            let tasks = [tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6, tasks.7, tasks.8];
+            let tasks =
+                [tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6, tasks.7, tasks.8, tasks.9];
             for ended in join_all(tasks).await {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");

@@ -11,6 +11,7 @@ use waymark_eventstore::{BlindTag, Head, StoreError, TenantId, TransferChunk};
 use crate::app::AppError;
 use crate::auth::store::AdminError;
 use crate::installation::{Installation, InstallationError};
+use crate::outbound::OutboundError;
 
 /// Why a tenant was not moved.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub(crate) enum TransferError {
     /// It cannot be told who may call.
     #[error(transparent)]
     App(#[from] AppError),
+    /// It cannot be told how far consumers have come.
+    #[error(transparent)]
+    Consumers(#[from] OutboundError),
     /// The read models failed.
     #[error(transparent)]
     Installation(#[from] InstallationError),
@@ -86,6 +90,7 @@ impl TenantTransfer<'_> {
         self.read_models().await?;
         // The log tells the target who may call.
         let (rights, _) = self.to.app.rights.fresh(self.tenant).await?;
+        self.consumers().await?;
         report.access_entries = self.access_log().await?;
         report.callers = (rights.keys.len() + rights.members.len()) as u64;
         self.from.admin().hand_over(self.name, self.tenant, self.to.admin()).await?;
@@ -114,6 +119,16 @@ impl TenantTransfer<'_> {
             }
         }
         Ok(Some(goal.position))
+    }
+
+    /// What consumers have acknowledged goes along, so that none gets again what it has had. It only moves forward: what the
+    /// target has of an earlier move is no hindrance.
+    async fn consumers(&self) -> Result<(), TransferError> {
+        let (from, to) = (self.from.consumers(), self.to.consumers());
+        for consumer in from.all(self.tenant).await? {
+            to.adopt(self.tenant, &consumer).await?;
+        }
+        self.same("what consumers acknowledged", &to.all(self.tenant).await?, &from.all(self.tenant).await?)
     }
 
     /// How many entries are at the target already.

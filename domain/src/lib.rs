@@ -40,10 +40,13 @@ pub mod codec;
 pub mod company;
 pub mod context;
 pub mod customer;
+pub mod event_schema;
 pub mod field;
 pub mod identity;
 pub mod instant;
 pub mod intake;
+#[cfg(test)]
+mod json_schema;
 pub mod label;
 pub mod money;
 pub mod owner;

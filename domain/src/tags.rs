@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// Every event about what a tenant has set up for itself.
 pub const COMPANY: &str = "company";
 
-/// Every event about who may call, and where messages go: members, API keys, receivers.
+/// Every event about who may call, where messages go and who follows: members, API keys, receivers, consumers.
 pub const RIGHTS: &str = "rights";
 
 /// What a read model leaves out.

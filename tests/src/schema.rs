@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 /// Keywords that say nothing about what a value must be.
 const REMARKS: &[&str] = &[
+    "$schema",
+    "$id",
+    "$defs",
     "description",
     "example",
     "examples",

@@ -465,3 +465,22 @@ async fn what_a_rule_did_is_found_by_the_rule_with_its_cause() {
     assert_eq!(found(format!("origin=rule&rule={rule}")).await, by_rule);
     assert!(found(format!("origin=person&rule={rule}")).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_said_is_told_in_the_language_that_is_asked_for() {
+    let team = Team::on("landian-6").await;
+    let (li, auditor) = (team.rep("li"), team.auditor("qian"));
+    let contacts = json!([{"kind": "phone", "value": "+8613800138000"}]);
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["contacts"] = contacts.clone();
+    let _ = li.register(body).await;
+    let lead = json!({"pipeline": "landian-6", "contacts": contacts, "note": "asks again"});
+    let _ = team.manager("wang").post("/v1/leads", lead).await.expect(200);
+    let note = async |language: &str| {
+        let call = auditor.call(Method::GET, "/v1/audit/changes?type=customer.reminded");
+        call.header("accept-language", language).send().await.expect(200).text_at("/items/0/note")
+    };
+    let (zh, en) = (note("zh").await, note("en").await);
+    assert!(zh.chars().any(|sign| ('\u{4e00}'..='\u{9fff}').contains(&sign)), "{zh}");
+    assert!(en.is_ascii() && !en.is_empty(), "{en}");
+}

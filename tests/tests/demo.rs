@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use serde_json::Value;
-use waymark_tests::{Installation, Server, now};
+use waymark_tests::{EventSchemas, Installation, Server, now};
 
 /// The lines with an address once it can be used: where it listens, the console, three commands.
 const USABLE: usize = 5;
@@ -65,6 +65,9 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
     ] {
         assert!(types.contains(needed), "{needed} is not in {types:?}");
     }
+    let schemas = EventSchemas::of(&client).await;
+    assert!(schemas.count() > types.len());
+    events.iter().for_each(|event| schemas.insist(event));
     let is = |event: &Value, wanted: &str| event["type"] == wanted;
     assert_eq!(
         events.iter().filter(|event| is(event, "pipeline.published")).count(),

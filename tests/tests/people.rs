@@ -97,6 +97,39 @@ async fn a_deputy_works_the_customers_of_who_is_on_leave_and_they_stay_the_owner
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_owner_on_leave_is_reminded_of_its_deputy_is_as_long_as_it_stands_in() {
+    let team = Team::on("landian-6").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    for name in ["zhao", "wu"] {
+        let _ = team.rep(name);
+    }
+    let contacts = json!([{"kind": "phone", "value": "+8613800000000"}]);
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["contacts"] = contacts.clone();
+    let customer = li.register(body).await;
+    let inquire = async || {
+        let lead = json!({"pipeline": "landian-6", "contacts": contacts.clone(), "note": "asks again"});
+        let _ = wang.post("/v1/leads", lead).await.expect(200);
+    };
+    let reminded = async |rep: &str| {
+        let now = format!("min_position={}&wait_ms=20000", wang.head().await);
+        wang.get(&format!("/v1/reminders?owner={rep}&{now}")).await.expect(200).items()
+    };
+    inquire().await;
+    assert_eq!((reminded("li").await.len(), reminded("zhao").await.len()), (1, 0));
+    let leave =
+        json!({"rep": "li", "deputy": "zhao", "from": waymark_tests::now(), "until": "2099-01-01T00:00:00Z"});
+    let arranged = li.post("/v1/deputies", leave).await.expect(200).text_at("/id");
+    assert!(reminded("zhao").await.is_empty(), "what was before is the owner's");
+    inquire().await;
+    let told = reminded("zhao").await;
+    assert_eq!((told.len(), told[0]["customer_id"].as_str()), (1, Some(customer.as_str())));
+    assert_eq!((reminded("li").await.len(), reminded("wu").await.len()), (2, 0));
+    assert_eq!(li.call(Method::DELETE, &format!("/v1/deputies/{arranged}")).send().await.status, 200);
+    assert!(reminded("zhao").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rep_who_leaves_hands_everything_over_in_one_request_and_nothing_else_changes() {
     let team = Team::on("landian-6").await;
     let (li, zhou) =

@@ -77,3 +77,35 @@ async fn a_standard_path_is_kept_and_who_leaves_it_is_counted() {
     let _ = team.analyst("qian").post(&path, shorter.clone()).await.expect(403);
     let _ = manager.post("/v1/paths/nothing/standard", shorter).await.expect(404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_are_read_to_the_last_by_pages_that_show_one_moment() {
+    let team = Team::on(PIPELINE).await;
+    let manager = team.manager("wang");
+    walked(&manager, "Harbour", &["contacted", "need_confirmed"]).await;
+    walked(&manager, "Hill", &["contacted", "lost"]).await;
+    walked(&manager, "Lake", &["contacted", "new_lead"]).await;
+    walked(&manager, "Meadow", &["contacted", "lost"]).await;
+    let path = format!("/v1/paths/{PIPELINE}?min_position={}&wait_ms=20000", manager.head().await);
+    let whole = manager.get(&path).await.expect(200);
+    assert_eq!((whole.number_at("/distinct"), whole.at("/next_cursor")), (3, &Value::Null));
+    let first = manager.get(&format!("{path}&limit=1")).await.expect(200);
+    // What happens meanwhile is on no later page.
+    walked(&manager, "Orchard", &["contacted"]).await;
+    let mut paths = vec![first.at("/paths/0").clone()];
+    let mut cursor = first.text_at("/next_cursor");
+    loop {
+        let page = manager.get(&format!("/v1/paths/{PIPELINE}?limit=1&cursor={cursor}")).await.expect(200);
+        paths.push(page.at("/paths/0").clone());
+        assert_eq!(page.number_at("/journeys"), 4);
+        match page.at("/next_cursor").as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(&json!(paths), whole.at("/paths"));
+    for nonsense in ["x", "1.2.3", "1.1.1.99999999"] {
+        let refused = manager.get(&format!("/v1/paths/{PIPELINE}?cursor={nonsense}")).await.expect(422);
+        assert_eq!(refused.text_at("/violations/0/field"), "cursor");
+    }
+}

@@ -150,6 +150,10 @@ enum Queued {
     Flush(oneshot::Sender<()>),
 }
 
+/// Beside an answer to somebody who waits for events, when none came: it tells of nothing, and comes again and again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NothingTold;
+
 /// What is known of a request before it is handled.
 pub(crate) struct Reader {
     caller: Caller,
@@ -187,7 +191,7 @@ impl AccessLog {
 
     /// Records what an answer tells the reader, and hands the answer on.
     pub(crate) async fn record(&self, reader: Reader, response: Response) -> Response {
-        if response.status() != StatusCode::OK {
+        if response.status() != StatusCode::OK || response.extensions().get::<NothingTold>().is_some() {
             return response;
         }
         let (response, named) = match answer::named_in(&reader.route, response).await {
@@ -216,7 +220,7 @@ impl AccessLog {
         customers.sort_unstable();
         customers.dedup();
         let kind = match route {
-            "/v1/events" => AccessKind::Events,
+            "/v1/events" | "/v1/consumers/{name}/events" => AccessKind::Events,
             "/v1/exports/{kind}" => AccessKind::Export,
             audit if audit.starts_with("/v1/audit/") => AccessKind::Audit,
             _ if customers.is_empty() => return None,

@@ -1,4 +1,4 @@
-//! Administration: members, API keys and receivers of messages change by events like everything else.
+//! Administration: members, API keys, receivers of messages and consumers of the log change by events like everything else.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -26,6 +26,7 @@ fn made_by(command: &RightsCommand) -> Map<String, Value> {
     let made = match command {
         RightsCommand::CreateKey(key) => json!({"id": key.id}),
         RightsCommand::CreateReceiver(receiver) => json!({"id": receiver.id}),
+        RightsCommand::CreateConsumer(consumer) => json!({"id": consumer.id}),
         RightsCommand::CreateSignInLink(link) => {
             json!({"id": link.id, "actor": link.actor, "expires_at": link.expires_at})
         }
@@ -38,7 +39,9 @@ fn made_by(command: &RightsCommand) -> Map<String, Value> {
         | RightsCommand::RotateReceiverKey(_)
         | RightsCommand::EnableReceiver(_)
         | RightsCommand::EraseEndpoints { .. }
-        | RightsCommand::DisableReceiver { .. } => Value::Null,
+        | RightsCommand::DisableReceiver { .. }
+        | RightsCommand::ResetConsumer { .. }
+        | RightsCommand::DeleteConsumer(_) => Value::Null,
     };
     match made {
         Value::Object(made) => made,

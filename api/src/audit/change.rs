@@ -1,10 +1,11 @@
 //! A change as it is answered.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use waymark_domain::{Label, Language};
 use waymark_eventstore::{Entry, Position};
 
 use super::approval::Approval;
@@ -86,7 +87,7 @@ pub(crate) struct ChangeOrigin {
 
 impl Change {
     /// The change that an entry tells, given its document as the caller reads it; none where the entry cannot be read.
-    pub(super) fn of(entry: &Entry, document: &Value, told: Told) -> Option<Self> {
+    pub(super) fn of(entry: &Entry, document: &Value, told: Told, language: Language) -> Option<Self> {
         let Told { difference: Difference { before, after }, approvals, superseded_by } = told;
         let envelope = entry.envelope().ok()?;
         let data = &document["data"];
@@ -97,6 +98,12 @@ impl Change {
         let key_id = credential.and_then(|name| Uuid::try_parse(name.strip_prefix("key:")?).ok());
         let rule = envelope.actor.strip_prefix("system:").map(str::to_owned);
         let said = |first: &str, second: &str| text(first).or_else(|| text(second));
+        // What a rule says is kept in both languages, and in Chinese alone where a person's words would stand.
+        let rule_said = Label::deserialize(&data["text"]).ok();
+        let spoken = |words: String| match &rule_said {
+            Some(label) if label.zh == words => label.text(language).to_owned(),
+            _ => words,
+        };
         Some(Self {
             position: entry.position,
             id: envelope.id,
@@ -117,8 +124,13 @@ impl Change {
             journey: text("journey").or_else(|| text("pipeline")),
             before: before.map(Value::Object),
             after: after.map(Value::Object),
-            reason: said("reason", "reason_text").or_else(|| said("because", "ground")),
-            note: said("note", "text").or_else(|| text("summary")),
+            reason: said("reason", "reason_text").or_else(|| said("because", "ground")).map(spoken),
+            note: said("note", "text").or_else(|| text("summary")).map(spoken).or_else(|| {
+                rule_said
+                    .as_ref()
+                    .filter(|_| data.get("reason").is_none())
+                    .map(|label| label.text(language).to_owned())
+            }),
             cause: envelope.causation_id.or_else(|| id("cause")),
             rule: rule_of(envelope.data).or(rule),
             pipeline_version: data.get("pipeline_version").and_then(Value::as_u64),

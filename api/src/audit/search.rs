@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use uuid::Uuid;
-use waymark_domain::tags;
+use waymark_domain::{Language, tags};
 use waymark_eventstore::ledger::{Hash, leaf_hash};
 use waymark_eventstore::{Entry, Envelope, Position, Query, QueryItem, TenantId};
 
@@ -47,6 +47,8 @@ pub(crate) struct Search {
     pub(crate) recorded_to: Option<DateTime<Utc>>,
     /// A text in it, whatever the case, as far as the caller reads it.
     pub(crate) text: Option<String>,
+    /// In which language the changes say what rules said.
+    pub(crate) language: Language,
 }
 
 /// A page of what was found.
@@ -112,7 +114,7 @@ pub(crate) async fn page(
     let next = (!scan.is_exhausted()).then_some(scan.below);
     let told = histories(app, caller, &found).await?;
     let findings = found.into_iter().zip(told).filter_map(|((entry, document), told)| {
-        let change = Change::of(&entry, &document, told)?;
+        let change = Change::of(&entry, &document, told, search.language)?;
         Some(Finding { change, document, leaf: leaf_hash(&entry.bytes) })
     });
     Ok(Found { findings: findings.collect(), next })

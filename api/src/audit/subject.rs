@@ -275,6 +275,8 @@ fn thing_of(said: &Said<'_>) -> Option<(String, Option<Fields>)> {
         "key.revoked" => gone("key", "id"),
         "receiver.created" | "receiver.adopted" => set("receiver", nested("receiver"), "id"),
         "receiver.deleted" => gone("receiver", "id"),
+        "consumer.created" => set("consumer", nested("consumer"), "id"),
+        "consumer.deleted" => gone("consumer", "id"),
         "deputy.appointed" => set("deputy", nested("deputy"), "id"),
         "deputy.dismissed" => gone("deputy", "id"),
         "field.declared" => set("field", nested("field"), "key"),

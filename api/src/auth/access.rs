@@ -29,6 +29,8 @@ const ANALYSE: &[Role] = &[Manager, Admin, Analyst];
 const WATCH: &[Role] = &[Manager, Admin, Auditor];
 /// Those who prove what was recorded, and who it was.
 const AUDIT: &[Role] = &[Admin, Auditor];
+/// Those to whom no customer is closed: a program that follows the log for one of them misses none.
+const FOLLOW: &[Role] = &[Manager, Admin, Analyst, Auditor];
 /// Those who set the system up.
 const SET_UP: &[Role] = &[Admin];
 
@@ -38,6 +40,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/readyz", Access::Public),
     ("GET", "/metrics", Access::Public),
     ("GET", "/openapi.json", Access::Public),
+    ("GET", "/asyncapi.json", Access::Public),
     ("GET", "/v1/me/inbox", Access::Roles(ALL)),
     ("POST", "/v1/me/inbox/read", Access::Roles(ALL)),
     ("GET", "/v1/me", Access::Roles(ALL)),
@@ -123,6 +126,15 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/pilots/{id}", Access::Roles(ALL)),
     ("POST", "/v1/what-if", Access::Roles(ANALYSE)),
     ("GET", "/v1/events", Access::Roles(ALL)),
+    ("GET", "/v1/event-schemas", Access::Roles(ALL)),
+    ("GET", "/v1/event-schemas/{type}", Access::Roles(ALL)),
+    ("POST", "/v1/consumers", Access::Roles(FOLLOW)),
+    ("GET", "/v1/consumers", Access::Roles(FOLLOW)),
+    ("GET", "/v1/consumers/{name}", Access::Roles(FOLLOW)),
+    ("DELETE", "/v1/consumers/{name}", Access::Roles(FOLLOW)),
+    ("POST", "/v1/consumers/{name}/resets", Access::Roles(FOLLOW)),
+    ("GET", "/v1/consumers/{name}/events", Access::Roles(FOLLOW)),
+    ("POST", "/v1/consumers/{name}/acknowledgements", Access::Roles(FOLLOW)),
     ("GET", "/v1/audit/access", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/access/bundle", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/access/checkpoint", Access::Roles(AUDIT)),

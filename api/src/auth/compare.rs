@@ -1,10 +1,10 @@
-//! The tables of keys, members and receivers beside what follows from the log, in both directions.
+//! The tables of keys, members, receivers and consumers beside what follows from the log, in both directions.
 //!
 //! The tables of keys and members are a copy of the fold as of a position that stands beside them; they are compared with
 //! the fold as of that position, so that what was appended a moment ago, or a crash before the copy was made, is no
 //! difference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use crate::domain::company::CompanyEvent;
 use crate::domain::company::rights::Rights as Fold;
 use crate::eventstore::{Entry, EventStore, Position, TenantId};
 use crate::outbound::endpoint::Endpoint;
+use crate::outbound::store::Acknowledged;
 use crate::outbound::{OutboundStore, recorded};
 
 /// How many entries are read at a time.
@@ -109,6 +110,12 @@ impl Tables<'_> {
                 if self.messages.is_some() {
                     compared.add(receivers(&told, &endpoints), endpoints.len());
                 }
+            }
+        }
+        if let Some(messages) = self.messages.filter(|_| !told.fold.consumers.is_empty()) {
+            match messages.acknowledged(tenant).await {
+                Err(error) => compared.discrepancies.push(unreadable("consumer", &error)),
+                Ok(rows) => compared.add(consumers(&told, &rows), told.fold.consumers.len()),
             }
         }
         compared.discrepancies.sort_by_key(|one| (one.position.is_none(), one.position));
@@ -218,6 +225,31 @@ fn members(told: &Told, rows: &[KeptMember]) -> Vec<Discrepancy> {
     let unknown = there.keys().filter(|name| !told.fold.members.contains_key(**name));
     found.extend(unknown.map(|name| wrong(name, "no event tells of the row".to_owned())));
     found
+}
+
+/// How far a consumer has acknowledged is in no event; but it can be no further than the log goes, nor before its beginning, and
+/// it has not begun more often than the log says.
+fn consumers(told: &Told, rows: &HashMap<Uuid, Acknowledged>) -> Vec<Discrepancy> {
+    let known = told.fold.consumers.values();
+    let wrong = known.filter_map(|known| {
+        let (id, row) = (known.consumer.id, rows.get(&known.consumer.id)?);
+        let begun_as_told = row.starts <= known.starts;
+        let within =
+            row.starts < known.starts || (known.consumer.position..=told.head).contains(&row.position);
+        let what = match (begun_as_told, within) {
+            (true, true) => return None,
+            (false, _) => format!("is of beginning {}, and the log tells of {}", row.starts, known.starts),
+            (true, false) => {
+                format!(
+                    "says {}, and the log goes from {} to {}",
+                    row.position, known.consumer.position, told.head
+                )
+            }
+        };
+        let position = told.by.get(&format!("consumer/{id}")).copied();
+        Some(Discrepancy { table: "consumer", row: id.to_string(), position, what })
+    });
+    wrong.collect()
 }
 
 /// Rows of receivers that were deleted are left over of a crash: nothing is sent there, and the serving process removes them. A

@@ -82,7 +82,7 @@ async fn credentials_do_not_pay_for_each_other_and_what_is_open_to_all_costs_not
     }
     bench.get(&one, "/v1/me").await.problem(429, "rate-limited");
     assert_eq!(bench.get(&other, "/v1/me").await.status, 200);
-    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json"] {
         for _ in 0..4 {
             let open = bench.get(&one, path).await;
             assert_eq!((open.status.as_u16(), open.header("ratelimit")), (200, ""), "{path}");

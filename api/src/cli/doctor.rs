@@ -10,6 +10,7 @@ use crate::config::{AuthArgs, DatabaseArgs};
 use crate::domain::Zones;
 use crate::eventstore::TenantId;
 use crate::installation::Installation;
+use crate::outbound::Lag;
 
 /// Check the installation for problems.
 #[derive(Debug, Args)]
@@ -90,6 +91,7 @@ impl Doctor {
                     .to_owned(),
             },
         });
+        findings.extend(consumers(installation, tenant).await?);
         for model in installation.app.projections.status(tenant).await? {
             let ok = model.serves && model.paused.is_none() && model.parked == 0;
             let detail = match model.paused {
@@ -171,6 +173,16 @@ async fn rights(installation: &Installation, tenant: TenantId) -> Result<Finding
         None => format!("{} keys, members and receivers are as the log says", compared.rows),
     };
     Ok(Finding { what, ok, detail })
+}
+
+/// How far the consumers of the log are behind; none where there are none.
+async fn consumers(installation: &Installation, tenant: TenantId) -> Result<Option<Finding>, Failure> {
+    let behind = installation.consumers().furthest_behind(tenant).await?;
+    Ok(behind.map(|(number, Lag { events, seconds })| Finding {
+        what: "consumers",
+        ok: true,
+        detail: format!("{number}; the furthest behind by {events} events and {seconds} seconds"),
+    }))
 }
 
 #[cfg(unix)]

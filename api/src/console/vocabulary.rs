@@ -52,6 +52,9 @@ impl Locale {
 const EVENTS: &[(&str, &str, &str)] = &[
     ("audit.reviewed", "审阅变更", "Changes reviewed"),
     ("calendar.set", "设置日历", "Calendar set"),
+    ("consumer.created", "创建事件消费者", "Consumer created"),
+    ("consumer.deleted", "删除事件消费者", "Consumer deleted"),
+    ("consumer.reset", "重置事件消费者", "Consumer reset"),
     ("customer.absorbed", "合并了另一客户", "Merged another customer in"),
     ("customer.automation_ran", "规则已执行", "Automation ran"),
     ("customer.automation_skipped", "规则已跳过", "Automation skipped"),

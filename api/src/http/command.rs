@@ -18,8 +18,9 @@ use crate::problem::Problem;
 const LONGEST_KEY: usize = 255;
 
 /// The routes that commands are not sent to, or that do not listen to `Idempotency-Key`, with the reason why a repeat is harmless.
-const KEYLESS: [(&str, &str); 6] = [
+const KEYLESS: [(&str, &str); 7] = [
     ("/v1/sessions", "nobody is known yet whose key it would be; a link opens one session"),
+    ("/v1/consumers/{name}/acknowledgements", "what is acknowledged already is acknowledged"),
     ("/v1/what-if", "a question: nothing is written"),
     ("/v1/automations/dry-runs", "a question: nothing is written"),
     ("/v1/me/session", "the session that asks is over afterwards"),

@@ -44,6 +44,9 @@ const OF_THE_LOG: &[&str] = &[
     "/v1/audit/proofs/consistency",
     "/v1/audit/proofs/inclusion",
     "/v1/changes/{pipeline}/customers",
+    "/v1/consumers",
+    "/v1/consumers/{name}",
+    "/v1/consumers/{name}/events",
     "/v1/customers/{id}/allowed-transitions",
     "/v1/deputies",
     "/v1/events",
@@ -58,6 +61,7 @@ const OF_THE_LOG: &[&str] = &[
 /// The reads that reflect no position of the tenant's log, each with the reason.
 #[cfg(test)]
 pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
+    ("/asyncapi.json", "It is of no tenant."),
     ("/healthz", "It is of no tenant."),
     ("/metrics", "It is of no tenant."),
     ("/openapi.json", "It is of no tenant."),
@@ -75,6 +79,8 @@ pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
     ("/v1/audit/tile/entries/{*index}", "A part of the tree that never changes."),
     ("/v1/audit/tile/{level}/{*index}", "A part of the tree that never changes."),
     ("/v1/calendar-templates", "They come with the program."),
+    ("/v1/event-schemas", "They come with the program."),
+    ("/v1/event-schemas/{type}", "They come with the program."),
     ("/v1/imports/{id}", "How far a running request has come, which is in no log."),
     ("/v1/pipeline-schema", "It comes with the program."),
     ("/v1/projections", "It says of each read model how far it has come."),

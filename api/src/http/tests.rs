@@ -697,7 +697,9 @@ fn address_of(path: &str, customer: &str) -> String {
         "/v1/pools/{key}/customers" => path.replace("{key}", "customer_pool"),
         "/v1/exports/{kind}" => path.replace("{kind}", "events"),
         "/v1/worklists/{list}" => path.replace("{list}", "today"),
-        _ => path.replace("{id}", customer).replace("{pipeline}", "landian-6").replace("{key}", "landian-6"),
+        _ => ["{pipeline}", "{key}", "{name}"]
+            .iter()
+            .fold(path.replace("{id}", customer), |path, name| path.replace(name, "landian-6")),
     };
     format!("{path}?{query}")
 }
@@ -706,6 +708,8 @@ fn address_of(path: &str, customer: &str) -> String {
 async fn every_read_waits_for_a_position_and_answers_with_the_one_that_it_reflects() {
     let (bench, admin) = Bench::with_pipeline().await;
     let id = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
+    let consumer = json!({"name": "landian-6", "start": {"position": 0}});
+    assert_eq!(bench.post(&admin, "/v1/consumers", &consumer).await.status, 201);
     bench.catch_up().await;
     let document = bench.call(Method::GET, "/openapi.json").send().await.json();
     // What there is only under certain conditions: these are asked for something that is not there.

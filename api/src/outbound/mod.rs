@@ -1,4 +1,5 @@
-//! Messages to the outside: webhooks for programs, robots for chat groups.
+//! Messages to the outside: webhooks for programs, robots for chat groups; and programs that fetch what happened themselves
+//! (`consumers.rs`).
 //!
 //! What is sent is in the log already; here it is only delivered. Each receiver has a cursor: up to there the log was looked
 //! through for it (`queue.rs`), and whatever concerns it has one row, written together with the moved cursor. Rows that are
@@ -11,6 +12,7 @@
 
 pub mod bucket;
 pub mod client;
+mod consumers;
 mod deliver;
 mod dispatcher;
 pub mod endpoint;
@@ -43,6 +45,7 @@ use crate::config::OutboundArgs;
 use crate::eventstore::TenantId;
 use bucket::Bucket;
 use client::Client;
+pub use consumers::{Acknowledgement, ConsumerState, Consumers, Lag, NewConsumer};
 pub use dispatcher::Dispatcher;
 pub use manage::{MOST_RECEIVERS, NewRobot, NewWebhook, Rejected};
 pub use receiver_event::recorded;
@@ -91,6 +94,12 @@ impl Outbound {
     #[must_use]
     pub fn store(&self) -> &OutboundStore {
         &self.store
+    }
+
+    /// Who follows the logs, and how far.
+    #[must_use]
+    pub fn consumers(&self) -> Consumers {
+        Consumers::new(self.app.clone(), self.store.clone())
     }
 
     /// The settings.

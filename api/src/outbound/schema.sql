@@ -53,3 +53,14 @@ CREATE TABLE IF NOT EXISTS delivery (
 CREATE INDEX IF NOT EXISTS delivery_next ON delivery (tenant_id, next_at);
 CREATE INDEX IF NOT EXISTS delivery_state ON delivery (tenant_id, endpoint_id, state, position);
 CREATE INDEX IF NOT EXISTS delivery_event ON delivery (tenant_id, endpoint_id, event_id);
+
+-- Up to where consumers of the log have acknowledged it. One without a row has acknowledged nothing since it began.
+CREATE TABLE IF NOT EXISTS consumer (
+    tenant_id       BLOB    NOT NULL,
+    consumer_id     BLOB    NOT NULL,
+    -- How often it had begun when it did: a row of an earlier beginning says nothing.
+    starts          INTEGER NOT NULL,
+    position        INTEGER NOT NULL,
+    acknowledged_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, consumer_id)
+);

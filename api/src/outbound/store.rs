@@ -1,9 +1,10 @@
-//! The tables of receivers and of what is on its way to them.
+//! The tables of receivers, of what is on its way to them, and of how far consumers have acknowledged the log.
 //!
 //! Whom a tenant tells is an event of its log; here stands what is needed to do it, secrets among it, which must be possible
 //! to forget, and the outcome of each message, which is no history of a customer. Secrets are sealed under the tenant's
 //! key, so that a copy of the database alone signs nothing.
 
+mod acknowledged;
 mod error;
 mod messages;
 mod receivers;
@@ -14,6 +15,7 @@ use std::path::Path;
 use crate::eventstore::TenantId;
 use crate::projections::db::{Commit, Db, Value, tables_in};
 
+pub use acknowledged::Acknowledged;
 pub use error::OutboundError;
 use error::Result;
 pub use messages::{Outcome, Queued};

@@ -86,10 +86,12 @@ problems! {
 
     MissingRole "missing-role" FORBIDDEN "角色权限不足" "Role required"
     MissingScope "missing-scope" FORBIDDEN "凭证缺少权限范围" "Scope required"
+    NotOwnConsumer "not-own-consumer" FORBIDDEN "不是自己的消费者" "Another actor's consumer"
     UnknownActor "unknown-actor" FORBIDDEN "未知操作人" "Unknown actor"
     MemberRemoved "member-removed" FORBIDDEN "该成员已被移除" "Member removed"
 
     NotCarriedOut "not-carried-out" CONFLICT "未执行" "Not executed"
+    AlreadyAcknowledged "already-acknowledged" CONFLICT "已确认到更靠后的位置" "Already acknowledged further"
     SwitchedOff "switched-off" CONFLICT "接收端已停用" "Receiver disabled"
     RebuildRunning "rebuild-running" CONFLICT "读模型正在重建" "Rebuild already running"
     VersionMismatch "version-mismatch" PRECONDITION_FAILED "版本不一致" "Version mismatch"

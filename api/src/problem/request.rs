@@ -213,6 +213,32 @@ impl Problem {
         Self::new(ProblemCode::SwitchedOff, detail)
     }
 
+    /// A consumer has come further than it is asked to go.
+    #[must_use]
+    pub fn already_acknowledged(position: u64) -> Self {
+        let message = Label::new(
+            format!("该消费者已确认到序号 {position}。"),
+            format!("The consumer has acknowledged up to position {position}."),
+        );
+        let fix = Label::new(
+            "请从该序号之后继续读取；若要重读之前的事件，请调用 POST /v1/consumers/{name}/resets。",
+            "Go on from there; to get earlier events again, use POST /v1/consumers/{name}/resets.",
+        );
+        Self::of_field(ProblemCode::AlreadyAcknowledged, "position", message, fix).with("position", position)
+    }
+
+    /// A consumer of somebody else, whose events are chosen by what that one sees.
+    #[must_use]
+    pub fn not_own_consumer(name: &str, actor: &str) -> Self {
+        let detail = Label::new(
+            format!("消费者 {name} 属于 {actor}，只有其本人可以读取和确认；请另建一个。"),
+            format!(
+                "The consumer {name} is {actor}'s, who alone reads and acknowledges by it: create another one."
+            ),
+        );
+        Self::new(ProblemCode::NotOwnConsumer, detail)
+    }
+
     /// The tenant has as many receivers as it may have.
     #[must_use]
     pub fn too_many_receivers(most: usize) -> Self {
@@ -234,6 +260,8 @@ fn in_chinese(what: &str) -> &str {
         "pipeline version" => "销售流程版本",
         "pool" => "公海",
         "key" => "API 密钥",
+        "consumer" => "消费者",
+        "event type" => "事件类型或版本",
         "import" => "导入任务",
         "export" => "导出类型",
         "projection" => "读模型",

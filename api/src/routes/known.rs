@@ -70,7 +70,14 @@ pub(super) async fn version(state: &AppState, caller: &Caller, given: u32) -> Re
 /// 422 when the catalogue does not have one of them.
 pub(super) fn types(given: Option<&str>) -> Result<Vec<String>, Problem> {
     let names = given.into_iter().flat_map(|names| names.split(','));
-    let names: Vec<&str> = names.map(str::trim).filter(|name| !name.is_empty()).collect();
+    types_named("type", names.map(str::trim).filter(|name| !name.is_empty()).collect())
+}
+
+/// Types of events, as a field names them.
+///
+/// # Errors
+/// 422 when the catalogue does not have one of them.
+pub(super) fn types_named(field: &str, names: Vec<&str>) -> Result<Vec<String>, Problem> {
     match names.iter().find(|name| !event_types().any(|known| known.name == **name)) {
         Some(name) => {
             // Of more types than one reads, those that begin alike.
@@ -79,7 +86,7 @@ pub(super) fn types(given: Option<&str>) -> Result<Vec<String>, Problem> {
             let all = || event_types().map(|known| known.name);
             let alike: Vec<&str> = all().filter(is_alike).collect();
             let listed = if alike.is_empty() { all().collect() } else { alike };
-            Err(unknown("type", name, listed.into_iter().map(str::to_owned)))
+            Err(unknown(field, name, listed.into_iter().map(str::to_owned)))
         }
         None => Ok(names.into_iter().map(str::to_owned).collect()),
     }

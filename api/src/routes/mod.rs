@@ -10,10 +10,12 @@ mod audit;
 mod boards;
 mod bulk;
 mod command;
+mod consumers;
 mod customers;
 mod deputies;
 mod download;
 mod duplicates;
+mod event_schemas;
 mod events;
 mod exports;
 mod fields;
@@ -115,12 +117,14 @@ pub fn router() -> OpenApiRouter<AppState> {
         boards::router(),
         analytics::router(),
         events::router(),
+        event_schemas::router(),
         audit::router(),
         exports::router(),
         bulk::router(),
         imports::router(),
         projections::router(),
         webhooks::router(),
+        consumers::router(),
         admin::router(),
         robots::router(),
     ]

@@ -16,7 +16,12 @@ use crate::money::Rates;
 use crate::people::{Deputy, Team};
 use crate::tags;
 
+pub use super::consumer::{Consumer, ConsumerCreated, ConsumerDeleted, ConsumerReset};
 pub use super::export_started::ExportStarted;
+pub use super::receiver::{
+    Receiver, ReceiverAdopted, ReceiverCreated, ReceiverDeleted, ReceiverDisabled, ReceiverEnabled,
+    ReceiverKeyRotated,
+};
 pub use super::signing_key::{PublicKey, SigningKeyRotated};
 
 /// A team is as it is from now on.
@@ -286,90 +291,6 @@ pub struct RightsAdopted {
     pub receivers: u32,
 }
 
-/// Where messages go: a webhook of a program or a robot of a chat group, without its secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receiver {
-    /// Names it.
-    pub id: Uuid,
-    /// `webhook`, or the platform of a robot: `wecom`, `dingtalk`, `feishu`.
-    pub kind: String,
-    /// The host of a webhook. The rest of its address may be a secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// The types of event that a webhook is told; all of them where none is named.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub types: Vec<String>,
-    /// Whose reminders a robot carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub member: Option<String>,
-    /// Which team's reminders a robot carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub team: Option<String>,
-    /// Whether it is told what is personal.
-    pub include_personal: bool,
-    /// SHA-256, in hexadecimal, of everything that was set up but for the secrets, the whole address included.
-    pub digest: String,
-}
-
-/// Messages go to a receiver from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverCreated {
-    /// The receiver.
-    pub receiver: Receiver,
-    /// The credential that was used, such as `key:<id>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-}
-
-/// A receiver that was set up before such events were recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverAdopted {
-    /// The receiver.
-    pub receiver: Receiver,
-    /// Why nothing is sent there; none where it is on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disabled_because: Option<String>,
-}
-
-/// No message goes to a receiver any more, and its secrets are forgotten.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverDeleted {
-    /// Which.
-    pub id: Uuid,
-    /// The credential that was used, such as `key:<id>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-}
-
-/// Messages to a webhook are signed with another key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverKeyRotated {
-    /// Which webhook.
-    pub id: Uuid,
-    /// The credential that was used, such as `key:<id>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-}
-
-/// Messages go to a receiver again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverEnabled {
-    /// Which.
-    pub id: Uuid,
-    /// The credential that was used, such as `key:<id>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-}
-
-/// No message goes to a receiver until somebody enables it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverDisabled {
-    /// Which.
-    pub id: Uuid,
-    /// Why.
-    pub because: String,
-}
-
 macro_rules! company_types {
     ($($variant:ident $name:literal $version:literal [$($upcaster:path),*])*) => {
         /// Something that happened to what a tenant has set up.
@@ -444,6 +365,9 @@ company_types! {
     SessionEnded "session.ended" 1 []
     SigningKeyRotated "signing_key.rotated" 1 []
     ExportStarted "export.started" 1 []
+    ConsumerCreated "consumer.created" 1 []
+    ConsumerReset "consumer.reset" 1 []
+    ConsumerDeleted "consumer.deleted" 1 []
 }
 
 impl CompanyEvent {
@@ -470,15 +394,16 @@ impl CompanyEvent {
         }
     }
 
-    /// Whether it is about API keys, sessions and receivers, which are no part of what else the tenant has set up.
+    /// Whether it is about API keys, sessions, receivers and consumers, which are no part of what else the tenant has set up.
     pub fn is_of_rights_alone(&self) -> bool {
         self.subject().is_some()
     }
 
-    /// The API key, link, session, receiver or erased subject that it is about; none for everything else.
+    /// The API key, link, session, receiver, consumer or erased subject that it is about; none for everything else.
     pub fn subject(&self) -> Option<String> {
         let key = |id: &Uuid| Some(format!("key/{id}"));
         let receiver = |id: &Uuid| Some(format!("receiver/{id}"));
+        let consumer = |id: &Uuid| Some(format!("consumer/{id}"));
         match self {
             Self::KeyCreated(event) => key(&event.key.id),
             Self::KeyAdopted(event) => key(&event.key.id),
@@ -489,6 +414,9 @@ impl CompanyEvent {
             Self::ReceiverKeyRotated(event) => receiver(&event.id),
             Self::ReceiverEnabled(event) => receiver(&event.id),
             Self::ReceiverDisabled(event) => receiver(&event.id),
+            Self::ConsumerCreated(event) => consumer(&event.consumer.id),
+            Self::ConsumerReset(event) => consumer(&event.id),
+            Self::ConsumerDeleted(event) => consumer(&event.id),
             Self::SignInLinkCreated(event) => Some(format!("sign-in-link/{}", event.link.id)),
             Self::SessionOpened(event) => Some(format!("session/{}", event.session.id)),
             Self::SessionEnded(event) => Some(format!("session/{}", event.id)),

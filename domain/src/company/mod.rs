@@ -3,8 +3,10 @@
 //! One small aggregate with a history of its own in the log, so that an auditor sees who changed what, and a
 //! question about the past is answered with the teams of then.
 
+mod consumer;
 pub mod event;
 mod export_started;
+mod receiver;
 pub mod rights;
 mod signing_key;
 
@@ -140,7 +142,7 @@ impl Company {
             }
             CompanyEvent::ImportUndone(event) => drop(self.undone_imports.insert(event.import)),
             CompanyEvent::SigningKeyRotated(event) => self.signing_key = Some(event.key.clone()),
-            // Reviews and readings change nothing that is set up; keys and receivers are [`rights::Rights`]'s.
+            // Reviews and readings change nothing that is set up; keys, receivers and consumers are [`rights::Rights`]'s.
             CompanyEvent::AuditReviewed(_)
             | CompanyEvent::ExportStarted(_)
             | CompanyEvent::InboxRead(_)
@@ -157,7 +159,10 @@ impl Company {
             | CompanyEvent::ReceiverAdopted(_)
             | CompanyEvent::SignInLinkCreated(_)
             | CompanyEvent::SessionOpened(_)
-            | CompanyEvent::SessionEnded(_) => {}
+            | CompanyEvent::SessionEnded(_)
+            | CompanyEvent::ConsumerCreated(_)
+            | CompanyEvent::ConsumerReset(_)
+            | CompanyEvent::ConsumerDeleted(_) => {}
         }
     }
 

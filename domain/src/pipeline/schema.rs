@@ -17,60 +17,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::schema;
-    use crate::Pipeline;
     use crate::pipeline::templates;
     use crate::refusal::Code;
+    use crate::{Pipeline, json_schema};
 
-    /// Whether a value has the shape; the keywords that the schema uses, and no others.
+    /// Whether a value has the shape.
     fn fits(shape: &Value, value: &Value) -> bool {
-        let Some(keywords) = shape.as_object() else { return shape == &Value::Bool(true) };
-        keywords.iter().all(|(keyword, said)| match keyword.as_str() {
-            "$ref" => {
-                let place = said.as_str().unwrap().trim_start_matches('#');
-                fits(schema().pointer(place).unwrap(), value)
-            }
-            "type" => match said {
-                Value::Array(types) => types.iter().any(|kind| is(kind, value)),
-                kind => is(kind, value),
-            },
-            "enum" => said.as_array().unwrap().contains(value),
-            "const" => said == value,
-            "oneOf" => said.as_array().unwrap().iter().filter(|shape| fits(shape, value)).count() == 1,
-            "required" => value.as_object().is_none_or(|fields| {
-                said.as_array().unwrap().iter().all(|field| fields.contains_key(field.as_str().unwrap()))
-            }),
-            "properties" => value.as_object().is_none_or(|fields| {
-                fields.iter().all(|(field, value)| said.get(field).is_none_or(|shape| fits(shape, value)))
-            }),
-            "additionalProperties" => value.as_object().is_none_or(|fields| {
-                let named = |field: &String| shape["properties"].get(field).is_some();
-                fields.iter().filter(|(field, _)| !named(field)).all(|(_, value)| fits(said, value))
-            }),
-            "items" => value.as_array().is_none_or(|items| items.iter().all(|item| fits(said, item))),
-            "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= said.as_u64().unwrap()),
-            "maxItems" => value.as_array().is_none_or(|items| items.len() as u64 <= said.as_u64().unwrap()),
-            "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= said.as_u64().unwrap()),
-            "maxLength" => {
-                value.as_str().is_none_or(|text| text.chars().count() as u64 <= said.as_u64().unwrap())
-            }
-            "minimum" => value.as_i64().is_none_or(|number| number >= said.as_i64().unwrap()),
-            "maximum" => value.as_i64().is_none_or(|number| number <= said.as_i64().unwrap()),
-            // Spelling is the parser's to check: here it only narrows.
-            "pattern" | "$schema" | "title" | "description" | "$defs" => true,
-            other => panic!("the schema uses {other}, which this test does not know"),
-        })
-    }
-
-    fn is(kind: &Value, value: &Value) -> bool {
-        match kind.as_str().unwrap() {
-            "object" => value.is_object(),
-            "array" => value.is_array(),
-            "string" => value.is_string(),
-            "integer" => value.is_i64() || value.is_u64(),
-            "number" => value.is_number(),
-            "boolean" => value.is_boolean(),
-            other => panic!("{other}"),
-        }
+        json_schema::fits(schema(), shape, value)
     }
 
     /// Whether the parser finds the shape right, whatever it thinks of the rest.

@@ -53,6 +53,7 @@ codes! {
     NotOwnRequest "not-own-request" Forbidden "只能撤回自己的申请" "Only your own requests can be withdrawn"
     NotOwnRecord "not-own-record" Forbidden "只能更正自己的记录" "Only your own records can be corrected"
 
+    ConsumerExists "consumer-exists" Conflict "消费者已存在" "The consumer already exists"
     CustomerExists "customer-exists" Conflict "客户已存在" "The customer already exists"
     DuplicateCustomer "duplicate-customer" Conflict "已有同一客户" "The same customer already exists"
     Merged "merged" Conflict "客户已合并" "The customer has been merged"

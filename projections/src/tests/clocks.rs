@@ -103,7 +103,7 @@ async fn what_a_stage_meant_is_told_by_the_version_that_a_stay_is_of() {
         .await
         .unwrap();
     assert_eq!(flows.open_age_seconds.map(|ages| ages.count), Some(1), "one is lost, one goes on");
-    let query = PathsQuery { at, window, filter, ending: Ending::Lost, limit: 9, standard: None };
+    let query = PathsQuery { at, window, filter, ending: Ending::Lost, offset: 0, limit: 9, standard: None };
     let paths = projections.dwell(TENANT).await.unwrap().paths(&newest, &versions, &query).await.unwrap();
     assert_eq!(paths.journeys, 1);
 }

@@ -44,8 +44,8 @@ async fn answers(open: impl AsyncFn() -> DwellSnapshot, query: &DwellQuery) -> V
     let dwell = open().await.dwell_times(&pipeline, &versions, query).await.unwrap();
     let flows = open().await.flows(&pipeline, &versions, &at, &window, &filter).await.unwrap();
     let standing = open().await.standing(&pipeline, &at, &filter).await.unwrap();
-    let (ending, limit, standard) = (Ending::Any, 50, None);
-    let paths = PathsQuery { at, window, filter, ending, limit, standard };
+    let (ending, offset, limit, standard) = (Ending::Any, 0, 50, None);
+    let paths = PathsQuery { at, window, filter, ending, offset, limit, standard };
     let paths = open().await.paths(&pipeline, &versions, &paths).await.unwrap();
     vec![
         serde_json::to_string(&dwell).unwrap(),

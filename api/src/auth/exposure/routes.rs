@@ -97,6 +97,7 @@ pub(super) fn filled(path: &str) -> String {
         .replace("{pipeline}", "landian-6")
         .replace("{key}", key)
         .replace("{name}", "nothing")
+        .replace("{type}", "customer.moved")
         .replace("{actor}", "rep:nobody")
         .replace("{level}", "0")
         .replace("{index}", "000.p/1")

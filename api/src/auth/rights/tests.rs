@@ -93,7 +93,12 @@ async fn what_is_another_tenants_is_not_there_on_any_route() {
     }
     assert!(asked > 50, "{asked}");
     // What was asked for is there for those whose it is.
-    for path in ["/v1/customers/{id}", "/v1/webhooks/{id}/deliveries", "/v1/pipelines/{key}"] {
+    for path in [
+        "/v1/customers/{id}",
+        "/v1/webhooks/{id}/deliveries",
+        "/v1/pipelines/{key}",
+        "/v1/consumers/{name}/events",
+    ] {
         let there = bench.get(&root, &theirs.named(path).unwrap()).await;
         assert_eq!(there.status, 200, "{path}: {}", there.text);
     }
@@ -122,6 +127,8 @@ impl Theirs {
         assert_eq!(bench.post(root, "/v1/admin/teams", &team).await.status, 200);
         let field = json!({"key": "size", "name": {"zh": "规模", "en": "Size"}, "type": "text"});
         assert_eq!(bench.post(root, "/v1/admin/fields", &field).await.status, 200);
+        let consumer = json!({"name": "warehouse", "start": {"position": 0}});
+        assert_eq!(bench.post(root, "/v1/consumers", &consumer).await.status, 201);
         let leave = json!({"rep": "li", "deputy": "zhao", "from": "2026-03-03T08:00:00Z", "until": "2026-03-09T08:00:00Z"});
         Self {
             customer: bench.register(root, &json!({"pipeline": "landian-6"})).await,
@@ -143,6 +150,7 @@ impl Theirs {
             "/v1/deputies/{id}" => ("{id}", self.deputy.as_str()),
             "/v1/admin/keys/{id}" => ("{id}", self.key.as_str()),
             _ if path.starts_with("/v1/admin/members/{actor}") => ("{actor}", "rep:li"),
+            _ if path.starts_with("/v1/consumers/{name}") => ("{name}", "warehouse"),
             "/v1/admin/teams/{key}" => ("{key}", "north"),
             "/v1/admin/fields/{key}" => ("{key}", "size"),
             "/v1/approvals/{id}/decisions"
@@ -161,7 +169,7 @@ impl Theirs {
             _ if path.starts_with("/v1/audit/tile/") => return None,
             _ if path.starts_with("/v1/audit/access/tile/") => return None,
             // Lists and read models are the same for everybody.
-            "/v1/worklists/{list}" | "/v1/exports/{kind}" => return None,
+            "/v1/worklists/{list}" | "/v1/exports/{kind}" | "/v1/event-schemas/{type}" => return None,
             _ if path.starts_with("/v1/projections/{name}") => return None,
             _ => panic!("say whether {path} names something of a tenant"),
         };

@@ -9,17 +9,20 @@ use crate::http::answer::{Accepted, AsOfResponse};
 use crate::http::{AsOfParams, Command, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::dwell::{Ending, PathsQuery, PathsReport};
+use crate::projections::ProjectionError;
+use crate::projections::dwell::{Ending, PathsMark, PathsQuery, PathsReport};
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
 /// Which paths.
-#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PathParams {
     /// The maximum number of paths, most frequent first: 50 by default, 500 at most.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
+    /// The `next_cursor` of the previous page.
+    cursor: Option<String>,
     /// The outcome of the paths: `any`, `won` or `lost`.
     #[serde(default)]
     #[param(inline)]
@@ -61,7 +64,7 @@ pub(super) async fn set_standard(
 /// Get customer paths
 ///
 /// The sequences of stages that journeys went through, with share and median duration; and, where a standard path is
-/// set, how many follow it, and where the others leave it.
+/// set, how many follow it, and where the others leave it. All pages show the moment of the first.
 #[utoipa::path(
     get, path = "/v1/paths/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), PathParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
@@ -74,7 +77,7 @@ pub(super) async fn paths(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(PathParams { limit, ending }, time_window, who, as_of): Query<
+    Query(PathParams { limit, cursor, ending }, time_window, who, as_of): Query<
         PathParams,
         TimeWindowParams,
         CustomerFilterParams,
@@ -85,10 +88,16 @@ pub(super) async fn paths(
     let limit = page::limit(limit)? as usize;
     // Who counts is told by the customers' own read model.
     as_of.wait(&state, &caller, "board").await?;
-    let at = as_of.at(&state, &caller, "dwell").await?;
+    let now = as_of.at(&state, &caller, "dwell").await?;
+    let mark = cursor.as_deref().map(PathsMark::read).transpose()?;
+    let head = state.app.store.head(caller.tenant).await?.position;
+    if mark.is_some_and(|mark| mark.at.known_position > Some(head)) {
+        return Err(ProjectionError::BadCursor.into());
+    }
+    let PathsMark { offset, at } = mark.unwrap_or(PathsMark { offset: 0, at: now });
     let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
     let standard = state.app.pipelines.standard_path(caller.tenant, &key, at.known_position).await?;
-    let query = PathsQuery { at, window, filter, ending, limit, standard };
+    let query = PathsQuery { at, window, filter, ending, offset, limit, standard };
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
     let report =
         state.app.projections.dwell(caller.tenant).await?.paths(&pipeline, &versions, &query).await?;

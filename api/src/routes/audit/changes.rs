@@ -14,10 +14,11 @@ use super::DocumentLine;
 use crate::app::{AppError, Caller};
 use crate::audit::{self, Change, Found, OriginKind, Search};
 use crate::auth::Authority;
-use crate::domain::Label;
 use crate::domain::instant::text;
+use crate::domain::{Label, Language};
 use crate::eventstore::Position;
 use crate::http::answer::List;
+use crate::http::language::RequestedLanguage;
 use crate::http::{Instant, Page, Query};
 use crate::problem::Problem;
 use crate::projections::ProjectionError;
@@ -127,7 +128,7 @@ impl ChangeParams {
         given.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    fn search(&self) -> Result<Search, Problem> {
+    fn search(&self, language: Language) -> Result<Search, Problem> {
         let types = known::types(self.r#type.as_deref())?;
         let at = |instant: Option<Instant>| instant.map(|Instant(at)| at);
         ordered("to", at(self.from), at(self.to))?;
@@ -145,6 +146,7 @@ impl ChangeParams {
             recorded_from: at(self.recorded_from),
             recorded_to: at(self.recorded_to),
             text: self.q.as_deref().map(str::to_lowercase),
+            language,
         })
     }
 }
@@ -152,7 +154,7 @@ impl ChangeParams {
 /// Review changes
 ///
 /// Every change, the newest first: who made it, when, why, from what to what, by which rule and version, who approved it, and
-/// what corrected it since. Administrative acts (members, roles, keys, webhooks, robots, settings) are changes like all others.
+/// what corrected it since. What a rule said is in the language of `Accept-Language`. Administrative acts (members, roles, keys, webhooks, robots, settings) are changes like all others.
 /// A page may have fewer items than requested before the end: the next one starts at `next_cursor`, until that is null. Personal
 /// fields are readable until the person is erased.
 #[utoipa::path(
@@ -166,9 +168,10 @@ pub(super) async fn changes(
     State(state): State<AppState>,
     Authority(caller): Authority,
     download: Download,
+    RequestedLanguage(language): RequestedLanguage,
     Query(params, page, ..): Query<ChangeParams, Page>,
 ) -> Result<Response, Problem> {
-    let (search, limit) = (params.search()?, page.limit()?);
+    let (search, limit) = (params.search(language)?, page.limit()?);
     let below = page.cursor().map(position).transpose()?;
     match params.format.unwrap_or(Format::Json) {
         Format::Json => {
@@ -216,13 +219,14 @@ pub(super) async fn export(
     State(state): State<AppState>,
     Authority(caller): Authority,
     download: Download,
+    RequestedLanguage(language): RequestedLanguage,
     Query(params, ..): Query<ChangeParams>,
 ) -> Result<Response, Problem> {
     let format = match params.format {
         None | Some(Format::Json) => Format::Ndjson,
         Some(format) => format,
     };
-    let search = params.search()?;
+    let search = params.search(language)?;
     let below = params.recorded(download, &state, &caller, format, None).await?;
     Ok(streamed(state, caller, search, below, format))
 }

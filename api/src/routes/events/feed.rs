@@ -41,7 +41,7 @@ pub struct Feeds {
 }
 
 /// One tenant's, as long as a stream holds it.
-pub(super) struct Feed {
+pub(in crate::routes) struct Feed {
     shared: Arc<Shared>,
     _stop: DropGuard,
 }
@@ -71,7 +71,7 @@ impl Feeds {
     }
 
     /// The feed of a tenant, begun now if there is none.
-    pub(super) fn of(&self, tenant: TenantId) -> Arc<Feed> {
+    pub(in crate::routes) fn of(&self, tenant: TenantId) -> Arc<Feed> {
         let mut running = locked(&self.running);
         if let Some(feed) = running.get(&tenant).and_then(Weak::upgrade) {
             return feed;
@@ -105,7 +105,7 @@ impl Feed {
     }
 
     /// Tells whenever there is more.
-    pub(super) fn grown(&self) -> watch::Receiver<Position> {
+    pub(in crate::routes) fn grown(&self) -> watch::Receiver<Position> {
         self.shared.grown.subscribe()
     }
 

@@ -28,7 +28,11 @@ pub(super) struct EventList {
 
 /// Insists that the log has come as far as a position after which it is read: who went on from further would miss in silence what
 /// is recorded up to there.
-pub(super) fn require_reached(field: &str, after: Position, head: Position) -> Result<(), Problem> {
+pub(in crate::routes) fn require_reached(
+    field: &str,
+    after: Position,
+    head: Position,
+) -> Result<(), Problem> {
     if after <= head {
         return Ok(());
     }
@@ -39,24 +43,48 @@ pub(super) fn require_reached(field: &str, after: Position, head: Position) -> R
     Err(Problem::invalid_value(field, message).with("head", head))
 }
 
+/// What a caller sees of a part of the log.
+pub(in crate::routes) struct EventPage {
+    /// The documents, in order of position.
+    pub(in crate::routes) items: Vec<Value>,
+    /// Up to where the log was looked through.
+    pub(in crate::routes) reached: Position,
+    /// Where the log ended.
+    pub(in crate::routes) head: Position,
+}
+
 pub(super) async fn list(
     state: &AppState,
     caller: &Caller,
     (query, after): (&eventstore::Query, Position),
     limit: u32,
 ) -> Result<AsOfResponse<EventList>, Problem> {
-    let mut next_after = after;
+    require_reached("after", after, state.app.store.head(caller.tenant).await?.position)?;
+    let EventPage { items, reached, head } = page(state, caller, (query, after), limit).await?;
+    Ok(AsOfResponse { position: head, body: EventList { items, next_after: reached, head } })
+}
+
+/// What a caller sees of the events after a position, as far as one request looks.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(in crate::routes) async fn page(
+    state: &AppState,
+    caller: &Caller,
+    (query, after): (&eventstore::Query, Position),
+    limit: u32,
+) -> Result<EventPage, Problem> {
+    let mut reached = after;
     let head = state.app.store.head(caller.tenant).await?.position;
-    require_reached("after", next_after, head)?;
     let mut viewer = state.app.viewer(caller).await?;
     let mut items = Vec::new();
     // Entries that are not seen make room for others, as far as one request goes.
     for _ in 0..LOOKS {
         let left = limit - u32::try_from(items.len()).unwrap_or(limit);
-        let entries = state.app.store.read_matching(caller.tenant, query, next_after, head, left).await?;
+        let entries = state.app.store.read_matching(caller.tenant, query, reached, head, left).await?;
         let full = entries.len() == left as usize;
         // A page that is not full has looked at everything up to the head.
-        next_after = entries.last().filter(|_| full).map_or(head, |last| last.position);
+        reached = entries.last().filter(|_| full).map_or(head, |last| last.position);
         for entry in &entries {
             items.extend(viewer.entry(entry).await?);
         }
@@ -64,5 +92,5 @@ pub(super) async fn list(
             break;
         }
     }
-    Ok(AsOfResponse { position: head, body: EventList { items, next_after, head } })
+    Ok(EventPage { items, reached, head })
 }

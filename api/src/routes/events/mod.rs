@@ -1,7 +1,7 @@
 //! The event log for clients: pages and streams.
 
 mod feed;
-mod list;
+pub(super) mod list;
 mod shared;
 mod stream;
 #[cfg(test)]

@@ -18,7 +18,8 @@ use crate::routes::{AppState, known, people};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListRemindersParams {
-    /// Only for customers owned by this rep at the time: `li` or `rep:li`.
+    /// Only for customers owned by this rep at the time, and what goes to owners whom it stands in for as a deputy, since it has: `li`
+    /// or `rep:li`.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
     /// Only for this role: `rep` is the owner, `supervisor` leads the owner's team, `team` is the whole team.
@@ -48,10 +49,16 @@ pub(super) async fn reminders(
     let before = page.cursor().map(place).transpose()?;
     let visibility = state.app.visibility(&caller).await?;
     let owner = people::known(&state, &caller, "owner", params.owner.as_ref()).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
+    let (people, now) = (&company.people, (state.app.clock)());
+    let away = owner.as_deref().map(|rep| people.stands_in_for(rep, now)).unwrap_or_default();
+    let away_since = owner.as_deref().and_then(|rep| people.stands_in_since(rep, now));
     let sub_status = known::sub_statuses(&state, &caller, params.sub_status).await?;
     let inbox = ReminderFilter {
         role: params.role,
         owner,
+        away,
+        away_since,
         customer: params.customer,
         before,
         sub_status,

@@ -1,4 +1,4 @@
-//! Decisions about members, API keys and receivers.
+//! Decisions about members, API keys, receivers and consumers.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,22 @@ use super::fold::{KeyRights, Rights, is_same_person};
 use crate::Label;
 use crate::actor::Role;
 use crate::company::event::{
-    CompanyEvent, EndpointsErased, Key, KeyCreated, KeyRevoked, MemberRemoved, Pass, Receiver,
-    ReceiverCreated, ReceiverDeleted, ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet,
-    SessionEnded, SessionOpened, SignInLinkCreated,
+    CompanyEvent, Consumer, ConsumerCreated, ConsumerDeleted, ConsumerReset, EndpointsErased, Key,
+    KeyCreated, KeyRevoked, MemberRemoved, Pass, Receiver, ReceiverCreated, ReceiverDeleted,
+    ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet, SessionEnded, SessionOpened,
+    SignInLinkCreated,
 };
 use crate::refusal::{Code, Refusal, Violation, require};
-use crate::validate::{line, line_of, unknown};
+use crate::validate::{key, line, line_of, unknown};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
 /// How many revoked keys the event of a removal names. All are revoked.
 const MOST_NAMED_KEYS: usize = 1_000;
+
+/// How many consumers a tenant may have.
+const MOST_CONSUMERS: usize = 100;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +91,17 @@ pub enum RightsCommand {
         /// Why.
         because: String,
     },
+    /// A program follows the log.
+    CreateConsumer(Consumer),
+    /// It begins again after a position.
+    ResetConsumer {
+        /// Which.
+        id: Uuid,
+        /// After which position.
+        position: u64,
+    },
+    /// It follows no more.
+    DeleteConsumer(Uuid),
 }
 
 /// With what a command about rights was given.
@@ -200,9 +215,55 @@ pub fn decide(
             }
             (there(&id), CompanyEvent::ReceiverDisabled(ReceiverDisabled { id, because }))
         }
+        RightsCommand::CreateConsumer(consumer) => (
+            [key("name", &consumer.name), name_is_free(rights, &consumer.name), room_for_one(rights)]
+                .concat(),
+            CompanyEvent::ConsumerCreated(ConsumerCreated { consumer, credential: by }),
+        ),
+        RightsCommand::ResetConsumer { id, position } => {
+            (follows(rights, id), CompanyEvent::ConsumerReset(ConsumerReset { id, position, credential: by }))
+        }
+        RightsCommand::DeleteConsumer(id) => {
+            (follows(rights, id), CompanyEvent::ConsumerDeleted(ConsumerDeleted { id, credential: by }))
+        }
     };
     Refusal::require_all([unmet])?;
     Ok(Some(event))
+}
+
+fn follows(rights: &Rights, id: Uuid) -> Vec<Violation> {
+    require(rights.consumers.values().any(|known| known.consumer.id == id), || unknown("name"))
+}
+
+fn name_is_free(rights: &Rights, name: &str) -> Vec<Violation> {
+    require(!rights.consumers.contains_key(name), || {
+        Violation::new(
+            Code::ConsumerExists,
+            "name",
+            Label::new(
+                format!("已有名为 {name} 的消费者。"),
+                format!("There is a consumer named {name} already."),
+            ),
+            Label::new(
+                "请另取名称；若要让它从别处重新开始，请调用 POST /v1/consumers/{name}/resets。",
+                "Choose another name; to make the consumer begin elsewhere, use POST /v1/consumers/{name}/resets.",
+            ),
+        )
+    })
+}
+
+fn room_for_one(rights: &Rights) -> Vec<Violation> {
+    require(rights.consumers.len() < MOST_CONSUMERS, || {
+        Violation::new(
+            Code::TooManyItems,
+            "name",
+            Label::new(
+                format!("消费者最多 {MOST_CONSUMERS} 个。"),
+                format!("There may be at most {MOST_CONSUMERS} consumers."),
+            ),
+            Label::new("请先删除不再使用的消费者。", "Delete one that is no longer needed."),
+        )
+    })
 }
 
 fn reasoned(reason: Option<&str>) -> Vec<Violation> {
@@ -476,6 +537,34 @@ mod tests {
         ] {
             assert_eq!(refused(&gone, &command), "unknown-key");
         }
+    }
+
+    fn consumer(id: u128, name: &str) -> RightsCommand {
+        RightsCommand::CreateConsumer(Consumer {
+            id: Uuid::from_u128(id),
+            name: name.to_owned(),
+            actor: "analyst:erp".to_owned(),
+            types: Vec::new(),
+            position: 5,
+        })
+    }
+
+    #[test]
+    fn a_consumer_has_its_name_alone_begins_again_and_leaves_the_name_to_another() {
+        let id = Uuid::from_u128(9);
+        let reset = RightsCommand::ResetConsumer { id, position: 2 };
+        let rights = after([consumer(9, "erp"), reset.clone()]);
+        let known = &rights.consumers["erp"];
+        assert_eq!((known.starts, known.consumer.position, known.created_at), (2, 2, at(1)));
+        assert_eq!(refused(&rights, &consumer(10, "erp")), "consumer-exists");
+        assert_eq!(refused(&rights, &consumer(10, "ERP")), "invalid-identifier");
+        let gone = after([consumer(9, "erp"), RightsCommand::DeleteConsumer(id)]);
+        for command in [reset, RightsCommand::DeleteConsumer(id)] {
+            assert_eq!(refused(&gone, &command), "unknown-key");
+        }
+        assert!(decide(&gone, &consumer(10, "erp"), &Credential::default()).is_ok());
+        let many = after((0..100).map(|n| consumer(n, &format!("erp-{n}"))));
+        assert_eq!(refused(&many, &consumer(100, "erp-100")), "too-many-items");
     }
 
     #[test]

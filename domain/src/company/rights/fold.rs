@@ -1,4 +1,4 @@
-//! The fold: who may call, and where messages go.
+//! The fold: who may call, where messages go, and who follows the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::Actor;
 use crate::actor::Role;
-use crate::company::event::{CompanyEvent, Key, Pass, Receiver};
+use crate::company::event::{CompanyEvent, Consumer, Key, Pass, Receiver};
 
-/// Who may call, and where messages go.
+/// Who may call, where messages go, and who follows the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     /// How many events it has.
@@ -29,6 +29,8 @@ pub struct Rights {
     pub receivers: BTreeMap<Uuid, ReceiverRights>,
     /// Those that were.
     pub deleted_receivers: BTreeSet<Uuid>,
+    /// The consumers that were not deleted, by name.
+    pub consumers: BTreeMap<String, ConsumerRights>,
     /// Whether the log tells of all of this. What was set up by a program that did not record it must be adopted first.
     pub recorded: bool,
 }
@@ -73,6 +75,17 @@ pub struct ReceiverRights {
     pub disabled: Option<String>,
 }
 
+/// A consumer of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerRights {
+    /// The consumer as it was made, but for its position, which is the one that it began after last.
+    pub consumer: Consumer,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// How often it began: what was acknowledged before it began last counts no more.
+    pub starts: u32,
+}
+
 /// Whether two actor names are one person's: a rep is named with the prefix of the role or without.
 #[must_use]
 pub fn is_same_person(one: &str, other: &str) -> bool {
@@ -83,12 +96,12 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("rep:").unwrap_or(name)
 }
 
-/// Whether somebody reads the events of a subject in the log. Those of API keys, sessions and receivers are for those who watch over
-/// the machinery: managers, administrators and auditors.
+/// Whether somebody reads the events of a subject in the log. Those of API keys, sessions, receivers and consumers are for those
+/// who watch over the machinery: managers, administrators and auditors.
 #[must_use]
 pub fn reads_events_of(actor: &Actor, subject: &str) -> bool {
     let of_rights = subject == "rights"
-        || ["key/", "receiver/", "session/", "sign-in-link/", "endpoints/"]
+        || ["key/", "receiver/", "consumer/", "session/", "sign-in-link/", "endpoints/"]
             .iter()
             .any(|kind| subject.starts_with(kind));
     !of_rights || [Role::Manager, Role::Admin, Role::Auditor].iter().any(|role| actor.is(*role))
@@ -163,6 +176,20 @@ impl Rights {
             }
             CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, None),
             CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, Some(event.because.clone())),
+            CompanyEvent::ConsumerCreated(event) => {
+                let consumer = event.consumer.clone();
+                let known = ConsumerRights { consumer, created_at: at, starts: 1 };
+                self.consumers.insert(known.consumer.name.clone(), known);
+            }
+            CompanyEvent::ConsumerReset(event) => {
+                if let Some(known) = self.consumers.values_mut().find(|known| known.consumer.id == event.id) {
+                    known.consumer.position = event.position;
+                    known.starts += 1;
+                }
+            }
+            CompanyEvent::ConsumerDeleted(event) => {
+                self.consumers.retain(|_, known| known.consumer.id != event.id);
+            }
             // What was sealed of a person is no right, nor is what signs, and what else the tenant has set up is [`super::Company`]'s.
             CompanyEvent::ReceiverKeyRotated(_)
             | CompanyEvent::EndpointsErased(_)

@@ -1,4 +1,4 @@
-//! Who may call, and where messages go: members, API keys and receivers, folded from the log.
+//! Who may call, where messages go and who follows the log: members, API keys, receivers and consumers, folded from the log.
 //!
 //! The tables that keep the same are copies of this fold. A role that was written into a table by other means opens
 //! nothing, since only what an event says counts.
@@ -8,6 +8,6 @@ mod fold;
 
 pub use decide::{Credential, RightsCommand, decide};
 pub use fold::{
-    KeyRights, Membership, ReceiverRights, Rights, SessionRights, is_same_person, reads_events_of,
-    role_without_membership,
+    ConsumerRights, KeyRights, Membership, ReceiverRights, Rights, SessionRights, is_same_person,
+    reads_events_of, role_without_membership,
 };

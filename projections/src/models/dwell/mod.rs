@@ -33,8 +33,8 @@ pub use report::dwell::{
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
 pub use report::paths::{
-    DeviationReport, Ending, PathReport, PathsQuery, PathsReport, PrefixReport, StandardPath, StandardReport,
-    WinRate,
+    DeviationReport, Ending, PathReport, PathsMark, PathsQuery, PathsReport, PrefixReport, StandardPath,
+    StandardReport, WinRate,
 };
 pub use report::{Window, standing::StandingReport};
 pub(crate) use report::{in_order, kind_now};

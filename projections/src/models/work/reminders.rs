@@ -1,5 +1,7 @@
 //! Reminders: what people were told, and when.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +20,7 @@ use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
 use crate::models::snapshot::Snapshot;
-use crate::query::{AnyOf, visibility_binds};
+use crate::query::{AnyOf, LIST_SEPARATOR, name_list, visibility_binds};
 
 /// A reminder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -61,6 +63,10 @@ pub struct ReminderFilter {
     pub role: Option<String>,
     /// About customers of this rep.
     pub owner: Option<String>,
+    /// The reps whom that one stands in for: what goes to them as owners goes to it, too.
+    pub away: BTreeSet<String>,
+    /// Since when it has.
+    pub away_since: Option<DateTime<Utc>>,
     /// About this customer.
     pub customer: Option<Uuid>,
     /// Those before this place: a position, and which of those that it tells.
@@ -94,7 +100,9 @@ impl WorkSnapshot {
             n,
         ];
         let standing = sub_status_values(snapshot, filter.sub_status.as_ref()).await?;
-        let values = [&values[..], &visibility_binds(&filter.visibility), &standing].concat();
+        let since = filter.away_since.map_or(i64::MAX, |since| since.timestamp_micros());
+        let away = values![name_list(&filter.away), since, LIST_SEPARATOR];
+        let values = [&values[..], &visibility_binds(&filter.visibility), &standing, &away].concat();
         let rows = snapshot.transaction.rows(REMINDERS_PAGE, &values).await?;
         named(snapshot, &rows).await
     }

@@ -1,6 +1,8 @@
 //! The ways customers go through a pipeline.
 
-use chrono::{DateTime, Utc};
+use std::fmt;
+
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_domain::Pipeline;
@@ -10,7 +12,7 @@ use waymark_eventstore::Position;
 
 use super::flows::began_in;
 use super::{Kinds, Window, selected};
-use crate::error::Result;
+use crate::error::{ProjectionError, Result};
 use crate::maturity::Maturity;
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
@@ -42,10 +44,49 @@ pub struct PathsQuery {
     pub filter: CohortFilter,
     /// Where they lead.
     pub ending: Ending,
+    /// How many paths come before the page.
+    pub offset: usize,
     /// How many paths at most.
     pub limit: usize,
     /// The way that customers are to go, where that was said.
     pub standard: Option<StandardPath>,
+}
+
+/// Where a page of paths ended, and the moment that all pages show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathsMark {
+    /// How many paths come before the next page.
+    pub offset: usize,
+    /// The two times.
+    pub at: AsOf,
+}
+
+impl PathsMark {
+    /// The mark that a cursor is.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(cursor: &str) -> Result<Self> {
+        let mut parts = cursor.split('.');
+        let mut part = || parts.next().ok_or(ProjectionError::BadCursor);
+        let instant = |text: &str| {
+            let micros = text.parse().ok().and_then(DateTime::from_timestamp_micros);
+            micros.filter(|at| (0..=9_999).contains(&at.year())).ok_or(ProjectionError::BadCursor)
+        };
+        let offset = part()?.parse().map_err(|_| ProjectionError::BadCursor)?;
+        let (effective_at, known_at) = (instant(part()?)?, instant(part()?)?);
+        let position = part()?.parse().ok().filter(|position| i64::try_from(*position).is_ok());
+        let known_position = Some(position.ok_or(ProjectionError::BadCursor)?);
+        Ok(Self { offset, at: AsOf { effective_at, known_at, known_position } })
+    }
+}
+
+impl fmt::Display for PathsMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AsOf { effective_at, known_at, known_position } = self.at;
+        let (effective, known) = (effective_at.timestamp_micros(), known_at.timestamp_micros());
+        write!(f, "{}.{effective}.{known}.{}", self.offset, known_position.unwrap_or_default())
+    }
 }
 
 /// The way that customers are to go, as somebody said it.
@@ -235,6 +276,8 @@ pub struct PathsReport {
     pub journeys: usize,
     /// The paths; ties in the order of their stage ids.
     pub paths: Vec<PathReport>,
+    /// The cursor of the next page, which shows the same moment; null on the last page.
+    pub next_cursor: Option<String>,
     /// How all journeys, whatever their outcome, keep to the standard path; null where none is set.
     pub standard: Option<StandardReport>,
 }
@@ -251,7 +294,7 @@ impl DwellSnapshot {
         query: &PathsQuery,
     ) -> Result<PathsReport> {
         let snapshot = &mut self.0;
-        let PathsQuery { at, window, filter, ending, limit, standard } = query;
+        let PathsQuery { at, window, filter, ending, offset, limit, standard } = query;
         let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
         let journeys = began_in(journeys, window);
         let kinds = Kinds::of(&journeys, pipeline, versions);
@@ -279,13 +322,16 @@ impl DwellSnapshot {
             let each = stages.iter().zip(prefixes.along(stages));
             each.map(|(stage, prefix)| PrefixReport::of(journeys.stages.text(*stage), prefix)).collect()
         };
-        let paths = paths.into_iter().take(*limit).map(|path| PathReport {
+        let paths = paths.into_iter().skip(*offset).take(*limit).map(|path| PathReport {
             prefixes: along(&path.stages),
             stages: path.stages.iter().map(|&stage| journeys.stages.text(stage).to_owned()).collect(),
             count: path.count,
             share: path.count as f64 / total as f64,
             median_seconds: path.median_seconds,
         });
+        let end = offset.saturating_add(*limit);
+        let known_position = at.known_position.or(Some(snapshot.position));
+        let mark = PathsMark { offset: end, at: AsOf { known_position, ..*at } };
         Ok(PathsReport {
             pipeline: pipeline.key.clone(),
             effective_at: at.effective_at,
@@ -296,6 +342,7 @@ impl DwellSnapshot {
             distinct,
             journeys: total,
             paths: paths.collect(),
+            next_cursor: (end < distinct).then(|| mark.to_string()),
             standard,
         })
     }

@@ -1,0 +1,2 @@
+DELETE FROM consumer
+WHERE tenant_id = $1 AND consumer_id = $2
