@@ -39,6 +39,7 @@ pub mod import;
 pub mod installation;
 mod key_file;
 pub mod log;
+mod mcp;
 pub mod operator;
 pub mod outbound;
 pub mod problem;

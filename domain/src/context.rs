@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub now: DateTime<Utc>,
     /// Who commands.
     pub actor: &'a Actor,
+    /// Whether it is an agent: a key of the scope `propose`, also where it acts for a person.
+    pub agent: bool,
     /// When it happened, where the command says so; now otherwise.
     pub effective_at: Option<DateTime<Utc>>,
     /// The definition in force of each pipeline, by key.
@@ -62,6 +64,7 @@ impl<'a> Context<'a> {
         Self {
             now,
             actor,
+            agent: false,
             effective_at: None,
             pipelines,
             versions: None,

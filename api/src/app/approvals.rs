@@ -1,4 +1,4 @@
-//! Requests for moves: whose they are, and their end when nobody settles them.
+//! Requests for moves and proposals of agents: whose they are, what they say, and their end when nobody settles them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use waymark_domain::Actor;
-use waymark_domain::customer::Command;
 use waymark_domain::customer::command::{Decision, Settle};
+use waymark_domain::customer::event::Proposed;
+use waymark_domain::customer::{Command, CustomerEvent};
 use waymark_domain::tags;
-use waymark_eventstore::{Query, TenantId};
+use waymark_eventstore::{Entry, Query, TenantId};
 
 use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
 use crate::automation::clock::ClockWatch;
@@ -21,13 +22,41 @@ const EVERY: Duration = Duration::from_secs(5);
 /// How many requests are ended at a time.
 const BATCH: u32 = 500;
 
+/// A request for approval, as its event tells it.
+#[derive(Debug)]
+pub struct FoundRequest {
+    /// The customer that it is about.
+    pub customer: Uuid,
+    /// What is proposed, with its personal texts as far as they can be read; none for a request for a move.
+    pub proposed: Option<Proposed>,
+}
+
 impl App {
-    /// The customer that a request is about, if the caller sees it.
+    /// A request, if the caller sees the customer that it is about.
     ///
     /// # Errors
-    /// [`AppError::NotFound`], or when the log cannot be read.
-    pub async fn customer_of_request(&self, caller: &Caller, request: Uuid) -> Result<Uuid, AppError> {
-        self.customer_of(caller, tags::approval(request), "approval", request).await
+    /// [`AppError::NotFound`], or when the log or a key cannot be read.
+    pub async fn request(&self, caller: &Caller, request: Uuid) -> Result<FoundRequest, AppError> {
+        let found = self.found(caller, tags::approval(request), "approval", request).await?;
+        let (customer, entry) = found;
+        Ok(FoundRequest { customer, proposed: self.proposed(caller, &entry).await? })
+    }
+
+    /// What an entry proposes, with its personal texts opened.
+    async fn proposed(&self, caller: &Caller, entry: &Entry) -> Result<Option<Proposed>, AppError> {
+        let unreadable = |why: String| AppError::Unreadable(format!("position {}: {why}", entry.position));
+        let envelope = entry.envelope().map_err(|error| unreadable(error.to_string()))?;
+        if envelope.event_type != "customer.proposed" {
+            return Ok(None);
+        }
+        let document = self.document(caller.tenant, entry, true).await?;
+        let data = serde_json::value::to_raw_value(&document["data"]);
+        let data = data.map_err(|error| unreadable(error.to_string()))?;
+        let event = CustomerEvent::decode(&envelope.event_type, envelope.type_version, &data);
+        match event.map_err(|error| unreadable(error.to_string()))? {
+            Some(CustomerEvent::Proposed(proposed)) => Ok(Some(proposed)),
+            _ => Ok(None),
+        }
     }
 
     /// The customer that a task is about, if the caller sees it.
@@ -35,26 +64,27 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
     pub async fn customer_of_task(&self, caller: &Caller, task: Uuid) -> Result<Uuid, AppError> {
-        self.customer_of(caller, tags::task(task), "task", task).await
+        Ok(self.found(caller, tags::task(task), "task", task).await?.0)
     }
 
-    async fn customer_of(
+    /// What a tag names, and the customer that it is about.
+    async fn found(
         &self,
         caller: &Caller,
         tag: String,
         what: &'static str,
         id: Uuid,
-    ) -> Result<Uuid, AppError> {
+    ) -> Result<(Uuid, Entry), AppError> {
         let head = self.store.head(caller.tenant).await?.position;
         let found = self.store.read_matching(caller.tenant, &Query::tag(tag), 0, head, 1).await?;
         let unknown = || AppError::NotFound { what: what.into(), id: id.to_string() };
-        let entry = found.first().ok_or_else(unknown)?;
+        let entry = found.into_iter().next().ok_or_else(unknown)?;
         let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
         let customer = envelope.subject.strip_prefix("customer/").and_then(|id| id.parse().ok());
         let customer = customer.ok_or_else(unknown)?;
         // What is about a customer that is not seen is not there either.
         let state = self.load(caller, customer).await?.customer;
-        if self.is_visible(caller, &state).await? { Ok(customer) } else { Err(unknown()) }
+        if self.is_visible(caller, &state).await? { Ok((customer, entry)) } else { Err(unknown()) }
     }
 
     /// Ends the requests of a tenant that nobody settled in time, and returns how many. Each ends at its own
@@ -68,7 +98,7 @@ impl App {
         let due = self.projections.board(tenant).await?.approvals_due((self.clock)(), BATCH).await?;
         let mut ended = 0;
         for (request, customer) in due {
-            let settle = Settle { request, decision: Decision::Expire, note: None };
+            let settle = Settle { request, decision: Decision::Expire, note: None, proposed: None };
             let meta = CommandMeta { causation_id: Some(request), ..CommandMeta::default() };
             let command = CustomerCommand::on(customer, Command::Settle(settle), None);
             match self.execute(&caller, &meta, &command).await {

@@ -18,7 +18,7 @@ use waymark_projections::AsOf;
 
 use super::customer_cache::LoadedCustomer;
 use super::pipelines::{AllVersions, InForce, Latest, in_force_or_first};
-use super::{App, AppError, Caller};
+use super::{AGENT, App, AppError, Caller};
 
 /// How many claims of one day are read; a quota is far below it.
 const CLAIMS_PAGE: u32 = 1_000;
@@ -77,6 +77,7 @@ impl DecisionContext {
         effective_at: Option<DateTime<Utc>>,
     ) -> Context<'a> {
         Context {
+            agent: caller.origin == Some(AGENT),
             effective_at,
             versions: Some(&self.versions),
             team: self.team.as_deref(),

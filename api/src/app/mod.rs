@@ -51,7 +51,8 @@ use waymark_projections::Projections;
 
 pub(crate) use administer::id_of_made;
 pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
-pub use caller::{Caller, Endpoint};
+pub use approvals::FoundRequest;
+pub use caller::{AGENT, Caller, Endpoint};
 pub use command::{Action, CustomerCommand};
 pub use company::Companies;
 pub(crate) use company_draft::company_draft;

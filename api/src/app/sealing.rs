@@ -51,8 +51,13 @@ impl App {
         }
         let mut resource = accepted.resource;
         for (draft, new) in drafts.iter().zip(events) {
-            if let CustomerEvent::TransitionRequested(asked) = &new.event {
-                let approval = json!({"id": draft.id, "status": "requested", "expires_at": asked.expires_at});
+            let expires_at = match &new.event {
+                CustomerEvent::TransitionRequested(asked) => Some(asked.expires_at),
+                CustomerEvent::Proposed(proposed) => Some(proposed.expires_at),
+                _ => None,
+            };
+            if let Some(expires_at) = expires_at {
+                let approval = json!({"id": draft.id, "status": "requested", "expires_at": expires_at});
                 resource.insert("approval".to_owned(), approval);
             }
         }

@@ -74,7 +74,7 @@ pub(crate) struct Change {
 /// Where a change came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct ChangeOrigin {
-    /// `person`, `rule`, `import` or `command_line`.
+    /// `person`, `rule`, `import`, `agent` or `command_line`.
     pub(crate) kind: OriginKind,
     /// The network address, at the command line the name of the host; where it was recorded and the person was not erased.
     pub(crate) address: Option<String>,

@@ -131,7 +131,10 @@ impl<'a> History<'a> {
             Subject::Customer(_) => self.customer.apply(&said),
             Subject::Company | Subject::Pipeline(_) => self.company.apply(&said),
         };
-        let request = self.approve(&said, &envelope.actor, entry);
+        let request = self.approve(&said, &envelope.actor, entry).or_else(|| {
+            // What was proposed is caused by the proposal.
+            envelope.causation_id.filter(|cause| self.approvals.contains_key(cause))
+        });
         if self.wanted.contains(&entry.position) {
             self.folded.push((entry.position, envelope.id, difference, request));
         }
@@ -146,6 +149,12 @@ impl<'a> History<'a> {
                 self.approvals.insert(said.id, request);
                 return Some(said.id);
             }
+            "customer.proposed" => {
+                let proposal = Approval::requested(said.id, actor, entry.recorded_at).proposed(said.data);
+                self.approvals.insert(said.id, proposal);
+                return Some(said.id);
+            }
+            "customer.proposal_settled" => said.data.get("outcome")?.as_str()?,
             "customer.transition_approved" => "approved",
             "customer.transition_rejected" => "rejected",
             "customer.transition_withdrawn" => "withdrawn",

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_eventstore::Envelope;
 
+use crate::app::AGENT;
+
 /// Where a change came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -14,6 +16,8 @@ pub(crate) enum OriginKind {
     Rule,
     /// History from another system.
     Import,
+    /// What an agent asked for.
+    Agent,
     /// Somebody who ran the program.
     CommandLine,
 }
@@ -23,6 +27,7 @@ impl OriginKind {
     pub(super) fn of(envelope: &Envelope<'_>) -> Self {
         match envelope.origin.as_deref() {
             Some("import") => Self::Import,
+            Some(AGENT) => Self::Agent,
             Some(_) => Self::Rule,
             None if envelope.actor.starts_with("system:") => Self::Rule,
             None if envelope.actor.starts_with("operator:") => Self::CommandLine,
@@ -36,6 +41,7 @@ impl OriginKind {
             Self::Person => "person",
             Self::Rule => "rule",
             Self::Import => "import",
+            Self::Agent => "agent",
             Self::CommandLine => "command_line",
         }
     }

@@ -77,6 +77,9 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/customers/{id}/transitions", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/overrides", Access::Roles(LEAD)),
     ("POST", "/v1/customers/{id}/corrections", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/proposals", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/explanations", Access::Roles(WORK)),
+    ("POST", "/mcp", Access::Roles(ALL)),
     ("POST", "/v1/customers/{id}/reactivations", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/migrations", Access::Roles(LEAD)),
     ("POST", "/v1/customers/{id}/notes", Access::Roles(WORK)),
@@ -200,6 +203,22 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/admin/robots/{id}/deliveries", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/robots/{id}/replay", Access::Roles(SET_UP)),
 ];
+
+/// What an agent may send beside reads: proposals, and questions that write nothing. A key with the scope `propose` reaches
+/// nothing else, whatever its roles.
+const AGENTS: &[&str] = &[
+    "/mcp",
+    "/v1/customers/{id}/proposals",
+    "/v1/customers/{id}/explanations",
+    "/v1/automations/dry-runs",
+    "/v1/what-if",
+];
+
+/// Whether an agent may call a route, as far as its roles open it.
+#[must_use]
+pub fn is_open_to_agents(method: &Method, path: &str) -> bool {
+    *method == Method::GET || (*method == Method::POST && AGENTS.contains(&path))
+}
 
 /// Who may use the route; none where there is no such route.
 #[must_use]

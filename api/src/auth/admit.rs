@@ -7,13 +7,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::access::{Access, access};
+use super::access::{Access, access, is_open_to_agents};
 use super::gate::{Allowance, Credential, Gate};
 use super::key::{KeyText, Kind};
 use super::rights::Rights;
 use super::scope::Scope;
-use crate::app::{Caller, Endpoint};
+use crate::app::{AGENT, AppError, Caller, Endpoint};
 use crate::domain::company::rights::{self, role_without_membership};
+use crate::domain::customer::agent_may_only_propose;
 use crate::domain::{Actor, Label, Role};
 use crate::eventstore::Position;
 use crate::http::command::single;
@@ -43,6 +44,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Authority {
 pub struct Shown {
     /// What the log calls it: `key:<id>` or `token:<actor>`.
     pub name: String,
+    /// The agent that acts with it: its own actor, where it has the scope `propose`.
+    pub agent: Option<String>,
     /// Whether it makes its holder an administrator whatever the tenant's members and keys are.
     administers: bool,
 }
@@ -82,7 +85,8 @@ pub async fn admit(
     }
     let Some(Access::Roles(roles)) = access_to(&request) else { return next(request).await };
     let named = position_named(request.uri());
-    let (credential, allowance) = match counted(gate, request.headers(), named).await {
+    let is_counted = request.extensions().get::<Counted>().is_some();
+    let (credential, allowance) = match counted(gate, request.headers(), named, is_counted).await {
         Ok(counted) => counted,
         Err(problem) => return problem.into_response(),
     };
@@ -93,11 +97,16 @@ pub async fn admit(
     told(response, allowance)
 }
 
+/// On a request that is part of a call which was counted when it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted;
+
 /// Whose call it is, counted. A question that names a position is authenticated by the key as it was at that position.
 async fn counted(
     gate: &Gate,
     headers: &HeaderMap,
     named: Option<Position>,
+    is_counted: bool,
 ) -> Result<(Credential, Option<Allowance>), Problem> {
     let text = bearer(headers)?;
     let shown = KeyText::parse(text).or_else(|| KeyText::parse_as(Kind::Session, text));
@@ -105,7 +114,7 @@ async fn counted(
         gate.rights.at_least(key.tenant, position).await?;
     }
     let credential = gate.credential(text).await?;
-    let allowance = gate.count(&credential)?;
+    let allowance = if is_counted { None } else { gate.count(&credential)? };
     Ok((credential, allowance))
 }
 
@@ -122,8 +131,12 @@ async fn enter(
     }
     let shown = Shown {
         administers: credential.name.starts_with("token:") && credential.actor.is(Role::Admin),
+        agent: credential.is_of_an_agent().then(|| credential.actor.name.clone()),
         name: credential.name.clone(),
     };
+    if shown.agent.is_some() && !reaches_agents(request) {
+        return Err(AppError::from(agent_may_only_propose()).into());
+    }
     let mut caller = permitted(rights, credential, request.headers(), roles).await?;
     caller.endpoint = request.extensions().get::<Arc<Endpoint>>().cloned();
     request.extensions_mut().insert(shown);
@@ -171,17 +184,27 @@ fn told(mut response: Response, allowance: Option<Allowance>) -> Response {
 }
 
 fn access_to(request: &Request) -> Option<Access> {
+    let (method, path) = route(request)?;
+    access(method, path)
+}
+
+fn reaches_agents(request: &Request) -> bool {
+    route(request).is_some_and(|(method, path)| is_open_to_agents(method, path))
+}
+
+fn route(request: &Request) -> Option<(&Method, &str)> {
     let path = request.extensions().get::<MatchedPath>()?;
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    access(method, path.as_str())
+    Some((method, path.as_str()))
 }
 
 /// Who calls, from the credential and the header `Waymark-Actor`.
 async fn identify(rights: &Rights, credential: Credential, headers: &HeaderMap) -> Result<Caller, Problem> {
     match person(headers)? {
         None => {
+            let origin = origin(&credential);
             let Credential { tenant, actor, .. } = credential;
-            Ok(Caller { tenant, actor, via: None, origin: None, endpoint: None })
+            Ok(Caller { tenant, actor, via: None, origin, endpoint: None })
         }
         Some(name) => Box::pin(act_as(rights, credential, name)).await,
     }
@@ -227,6 +250,7 @@ fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// The caller that a front end's credential stands for: the member of that name in its roles, or somebody who is no
 /// member, as a rep or in a role that the credential has itself.
 async fn act_as(rights: &Rights, credential: Credential, name: String) -> Result<Caller, Problem> {
+    let origin = origin(&credential);
     let Credential { tenant, scopes, name: via, actor: own } = credential;
     if !scopes.contains(&Scope::ActAs) {
         return Err(Problem::missing_scope("act-as"));
@@ -245,5 +269,10 @@ async fn act_as(rights: &Rights, credential: Credential, name: String) -> Result
             Actor::new(name, [role])
         }
     };
-    Ok(Caller { tenant, actor, via: Some(via), origin: None, endpoint: None })
+    Ok(Caller { tenant, actor, via: Some(via), origin, endpoint: None })
+}
+
+/// How what the credential asks for comes in, where it is not a person's: whoever an agent acts for, it is an agent.
+fn origin(credential: &Credential) -> Option<&'static str> {
+    credential.is_of_an_agent().then_some(AGENT)
 }

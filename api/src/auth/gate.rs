@@ -34,6 +34,13 @@ pub(super) struct Credential {
     pub(super) name: String,
 }
 
+impl Credential {
+    /// Whether it is the credential of an agent, which reads and proposes.
+    pub(super) fn is_of_an_agent(&self) -> bool {
+        self.scopes.contains(&Scope::Propose)
+    }
+}
+
 /// What lets requests in.
 pub struct Gate {
     /// Tenants by name.

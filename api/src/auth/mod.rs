@@ -26,7 +26,7 @@ pub mod scope;
 pub mod store;
 pub mod token;
 
-pub use admit::{Authority, Shown};
+pub use admit::{Authority, Counted, Shown};
 pub use gate::Gate;
 pub use key::{KeyText, Kind};
 pub use recheck::{Rechecks, Standing};

@@ -12,23 +12,32 @@ use serde::{Deserialize, Serialize};
 pub enum Scope {
     /// Act for the person named in `Waymark-Actor`.
     ActAs,
+    /// Read and propose, and nothing else: the key of an agent, whose proposals people decide.
+    Propose,
 }
 
 impl Scope {
     /// Every scope.
-    const ALL: [Self; 1] = [Self::ActAs];
+    const ALL: [Self; 2] = [Self::ActAs, Self::Propose];
 
     /// The scope's word, as events and answers have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ActAs => "act-as",
+            Self::Propose => "propose",
         }
     }
 
     /// The scopes among these words. Those of a newer program open nothing here.
     #[must_use]
     pub fn among(words: &BTreeSet<String>) -> BTreeSet<Self> {
-        Self::ALL.into_iter().filter(|scope| words.contains(scope.as_str())).collect()
+        words.iter().filter_map(|word| Self::parse(word)).collect()
+    }
+
+    /// The scope of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word)
     }
 }

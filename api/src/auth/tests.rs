@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::auth::access::{Access, TABLE, is_open_to_agents};
 use crate::auth::scope::Scope;
 use crate::config::AuthArgs;
 use crate::domain::Role;
@@ -201,4 +202,51 @@ async fn a_stream_ends_when_its_token_expires() {
     let heard = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let heard = String::from_utf8(heard.to_vec()).unwrap();
     assert!(heard.contains("pipeline.published") && !heard.contains(": heartbeat"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_key_of_an_agent_opens_reads_and_proposals_and_no_other_route_whatever_its_roles() {
+    let bench = Bench::new().await;
+    let all = [Role::Rep, Role::Supervisor, Role::Manager, Role::Admin, Role::Analyst, Role::Auditor];
+    let agent = bench.key_with("agent:assistant", &all, [Scope::Propose].into()).await;
+    let both = bench.key_with("agent:desk", &all, [Scope::ActAs, Scope::Propose].into()).await;
+    let auditor = bench.key("auditor:qian", &[Role::Auditor]).await;
+    let head = async || bench.get(&auditor, "/v1/events?limit=1").await.json()["head"].clone();
+    let (before, mut refused) = (head().await, 0);
+    for (method, path, access) in TABLE {
+        let method: Method = method.parse().unwrap();
+        if *access == Access::Public || method == Method::GET || is_open_to_agents(&method, path) {
+            continue;
+        }
+        let address = path.replace("{id}", "01930000-0000-7000-8000-000000000000");
+        let address = address.replace(['{', '}'], "");
+        let direct = bench.call(method.clone(), &address).key(&agent).json(&json!({})).send().await;
+        direct.problem(403, "agent-may-only-propose");
+        let acting = bench.call(method, &address).key(&both).header("waymark-actor", "rep:li");
+        acting.json(&json!({})).send().await.problem(403, "agent-may-only-propose");
+        refused += 1;
+    }
+    assert!(refused > 60, "{refused} routes that write were asked");
+    assert_eq!(head().await, before, "nothing was written");
+    bench.catch_up().await;
+    for path in ["/v1/me", "/v1/customers", "/v1/approvals", "/v1/audit/changes"] {
+        assert_eq!(bench.get(&agent, path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_a_tool_counts_once() {
+    let bench = limited().await;
+    let key = bench.key("rep:li", &[Role::Rep]).await;
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "pipelines"}});
+    let told = bench.post(&key, "/mcp", &message).await;
+    assert_eq!(
+        (told.status.as_u16(), told.header("ratelimit")),
+        (200, r#""credential";r=1;t=1"#),
+        "{}",
+        told.text
+    );
+    assert_eq!(told.json()["result"]["isError"], false, "{}", told.text);
+    assert_eq!(bench.post(&key, "/mcp", &message).await.status, 200);
+    bench.post(&key, "/mcp", &message).await.problem(429, "rate-limited");
 }

@@ -10,6 +10,7 @@ mod doctor;
 mod export;
 mod forecast;
 mod import;
+mod mcp;
 mod migrate;
 mod moment;
 mod output;
@@ -89,6 +90,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Witness the logs of others.
     Witness(witness::Witness),
+    /// Speak the Model Context Protocol on standard input and output, with the tools of a running service.
+    Mcp(mcp::Mcp),
     /// Show whether the system clock is trusted, and confirm it.
     Clock(clock::ClockArgs),
 }
@@ -207,6 +210,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config(config) => config.run(),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Witness(witness) => witness.run().await,
+        Command::Mcp(mcp) => mcp.run().await,
         Command::Clock(clock) => clock.run().await,
     }
 }

@@ -36,7 +36,8 @@ struct Create {
     /// The roles of the actor.
     #[arg(long = "role", required = true, num_args = 1..)]
     roles: Vec<RoleArg>,
-    /// The scopes of the key: act-as allows it to act for other people.
+    /// The scopes of the key: act-as allows it to act for other people, propose
+    /// makes it an agent's, which reads and proposes and nothing else.
     #[arg(long = "scope", num_args = 1..)]
     scopes: Vec<ScopeArg>,
 }
@@ -54,6 +55,16 @@ pub(super) enum RoleArg {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ScopeArg {
     ActAs,
+    Propose,
+}
+
+impl From<ScopeArg> for Scope {
+    fn from(scope: ScopeArg) -> Self {
+        match scope {
+            ScopeArg::ActAs => Self::ActAs,
+            ScopeArg::Propose => Self::Propose,
+        }
+    }
 }
 
 impl From<RoleArg> for Role {
@@ -76,7 +87,7 @@ impl Token {
         let roles: BTreeSet<Role> = create.roles.into_iter().map(Role::from).collect();
         // Reps alone have a name in two forms: others are called as they were named.
         let actor = actor_name(&create.actor, roles.iter().copied().filter(|role| *role == Role::Rep));
-        let scopes = create.scopes.into_iter().map(|ScopeArg::ActAs| Scope::ActAs).collect();
+        let scopes = create.scopes.into_iter().map(Scope::from).collect();
         let key = installation.create_key(tenant, &actor, roles, scopes).await;
         installation.close().await?;
         output::say(&key?);

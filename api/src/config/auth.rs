@@ -37,7 +37,7 @@ pub struct AuthArgs {
     /// The claim that lists the roles.
     #[arg(long, env = "WAYMARK_JWT_ROLES_CLAIM", default_value = "roles")]
     pub jwt_roles_claim: String,
-    /// The claim that lists the scopes; of these, `act-as` is ours.
+    /// The claim that lists the scopes; of these, `act-as` and `propose` are ours.
     #[arg(long, env = "WAYMARK_JWT_SCOPE_CLAIM", default_value = "scope")]
     pub jwt_scope_claim: String,
     /// By how many seconds the issuer's clock may differ from ours.

@@ -80,6 +80,8 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.owner_changed", "变更归属", "Owner changed"),
     ("customer.points_recorded", "记录积分", "Points recorded"),
     ("customer.process_started", "启动后续流程", "Process started"),
+    ("customer.proposal_settled", "建议已处理", "Proposal decided"),
+    ("customer.proposed", "智能体建议", "Agent's proposal"),
     ("customer.reactivated", "重新激活", "Reactivated"),
     ("customer.reclaim_skipped", "未收回", "Not reclaimed"),
     ("customer.registered", "登记", "Registered"),

@@ -235,7 +235,7 @@ impl<'a> Stage<'a> {
     fn decision(&self, scene: &Scene, request: Uuid, approve: bool) -> Command {
         let (decision, words) =
             if approve { (Decision::Approve, cast::APPROVE) } else { (Decision::Reject, cast::REJECT) };
-        Command::Settle(Settle { request, decision, note: Some(self.say(words, scene)) })
+        Command::Settle(Settle { request, decision, note: Some(self.say(words, scene)), proposed: None })
     }
 
     fn correction(&self, scene: &Scene, corrects: Uuid, to: &str) -> Command {

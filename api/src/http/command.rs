@@ -18,10 +18,12 @@ use crate::problem::Problem;
 const LONGEST_KEY: usize = 255;
 
 /// The routes that commands are not sent to, or that do not listen to `Idempotency-Key`, with the reason why a repeat is harmless.
-const KEYLESS: [(&str, &str); 7] = [
+const KEYLESS: [(&str, &str); 9] = [
     ("/v1/sessions", "nobody is known yet whose key it would be; a link opens one session"),
     ("/v1/consumers/{name}/acknowledgements", "what is acknowledged already is acknowledged"),
     ("/v1/what-if", "a question: nothing is written"),
+    ("/v1/customers/{id}/explanations", "a question: nothing is written"),
+    ("/mcp", "the key of a proposal stands among the arguments of its tool"),
     ("/v1/automations/dry-runs", "a question: nothing is written"),
     ("/v1/me/session", "the session that asks is over afterwards"),
     ("/v1/imports", "the same file again brings only what is missing"),

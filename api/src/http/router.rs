@@ -24,13 +24,14 @@ use crate::auth::{Authority, Gate, Rechecks};
 use crate::checkpoint_signer::CheckpointSigner;
 use crate::console;
 use crate::eventstore::{Position, TenantId};
+use crate::mcp::{self, Mcp};
 use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
 use crate::routes::{self, AppParts, AppState, Feeds};
 
 /// The whole service. Streams end when `stop` is cancelled. The console's pages stand beside the routes, and ask the
-/// API like everybody.
+/// API like everybody, as do the tools of agents.
 pub(crate) fn router(
     app: App,
     gate: Arc<Gate>,
@@ -43,7 +44,9 @@ pub(crate) fn router(
     measure::start();
     let (ids, clock) = (app.ids.clone(), app.clock.clone());
     let rechecks = Rechecks::new(Arc::clone(&gate));
-    let (router, document) = routes::router().split_for_parts();
+    let (router, mut document) = routes::router().split_for_parts();
+    let (tools, description) = mcp::router().split_for_parts();
+    document.merge(description);
     let parameterless = openapi::parameterless(&document);
     let entrance = Entrance {
         ids: ids.clone(),
@@ -66,14 +69,20 @@ pub(crate) fn router(
         access_log,
     });
     let document: Arc<str> = openapi::complete(document).into();
+    let served = Arc::clone(&document);
+    let entrance = Arc::new(entrance);
     let api = router
-        .route("/openapi.json", get(move || std::future::ready(described(&document))))
+        .route("/openapi.json", get(move || std::future::ready(described(&served))))
         .with_state(state)
         .merge(docs())
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(from_fn_with_state(Arc::new(entrance), enter));
-    console::router(api.clone(), ids, clock).merge(api)
+        .layer(from_fn_with_state(Arc::clone(&entrance), enter));
+    let tools = tools
+        .with_state(Mcp::new(api.clone(), document))
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(from_fn_with_state(entrance, enter));
+    console::router(api.clone(), ids, clock).merge(tools).merge(api)
 }
 
 /// What a request needs on its way in.

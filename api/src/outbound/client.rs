@@ -124,6 +124,8 @@ pub enum SendError {
 #[derive(Clone)]
 pub struct Client {
     tls: TlsConnector,
+    patience: Duration,
+    longest_answer: usize,
 }
 
 impl Client {
@@ -138,13 +140,20 @@ impl Client {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+        let tls = TlsConnector::from(Arc::new(config));
+        Ok(Self { tls, patience: PATIENCE, longest_answer: LONGEST_ANSWER })
+    }
+
+    /// The same, waiting so long for answers of so many bytes.
+    #[must_use]
+    pub fn with_limits(self, patience: Duration, longest_answer: usize) -> Self {
+        Self { patience, longest_answer, ..self }
     }
 
     /// Posts a JSON document, once.
     ///
     /// # Errors
-    /// When no answer came within [`PATIENCE`].
+    /// When no answer came in time, within [`PATIENCE`] unless it was set otherwise.
     pub async fn post(
         &self,
         target: &Target,
@@ -153,7 +162,7 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<Reply, SendError> {
         let request = request(target, headers, body)?;
-        tokio::time::timeout(PATIENCE, self.exchange(target, reach, request))
+        tokio::time::timeout(self.patience, self.exchange(target, reach, request))
             .await
             .map_err(|_| SendError::TimedOut)?
     }
@@ -166,11 +175,11 @@ impl Client {
     ) -> Result<Reply, SendError> {
         let stream = connect(target, reach).await?;
         if !target.tls {
-            return converse(stream, request).await;
+            return converse(stream, request, self.longest_answer).await;
         }
         let name = ServerName::try_from(target.host.clone()).map_err(|_| SendError::Address)?;
         let stream = self.tls.connect(name, stream).await.map_err(|_| SendError::Insecure)?;
-        converse(stream, request).await
+        converse(stream, request, self.longest_answer).await
     }
 }
 
@@ -208,7 +217,11 @@ async fn connect(target: &Target, reach: Reach) -> Result<TcpStream, SendError> 
     Err(failed)
 }
 
-async fn converse<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Reply, SendError>
+async fn converse<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    longest_answer: usize,
+) -> Result<Reply, SendError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -221,16 +234,16 @@ where
     let retry_after = head.headers.get(header::RETRY_AFTER);
     let retry_after = retry_after.and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned);
     // The status decides; a body that breaks off takes nothing of it back.
-    Ok(Reply { status: head.status.as_u16(), retry_after, body: beginning(body).await })
+    Ok(Reply { status: head.status.as_u16(), retry_after, body: beginning(body, longest_answer).await })
 }
 
-async fn beginning(mut body: Incoming) -> Vec<u8> {
+async fn beginning(mut body: Incoming, longest: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while bytes.len() < LONGEST_ANSWER
+    while bytes.len() < longest
         && let Some(Ok(frame)) = body.frame().await
     {
         if let Ok(data) = frame.into_data() {
-            bytes.extend_from_slice(&data[..data.len().min(LONGEST_ANSWER - bytes.len())]);
+            bytes.extend_from_slice(&data[..data.len().min(longest - bytes.len())]);
         }
     }
     bytes

@@ -59,8 +59,15 @@ pub struct Reader {
     pub trace_id: TraceId,
 }
 
+/// On an answer that says what is wrong in the words of another protocol.
+#[derive(Debug, Clone, Copy)]
+pub struct InOwnWords;
+
 /// The problem in an answer: our own, or the one that stands for an error the framework made.
 fn problem_of(response: &Response) -> Option<Problem> {
+    if response.extensions().get::<InOwnWords>().is_some() {
+        return None;
+    }
     if let Some(problem) = response.extensions().get::<Problem>() {
         return Some(problem.clone());
     }

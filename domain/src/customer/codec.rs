@@ -91,6 +91,8 @@ customer_types! {
     PointsRecorded "customer.points_recorded" 1 []
     FirstContactMissed "customer.first_contact_missed" 1 []
     ReclaimSkipped "customer.reclaim_skipped" 1 []
+    Proposed "customer.proposed" 1 []
+    ProposalSettled "customer.proposal_settled" 1 []
 }
 
 impl CustomerEvent {

@@ -2,6 +2,7 @@
 
 mod documents;
 mod holds;
+mod proposals;
 mod purchases;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy}
 use crate::Owner;
 pub use documents::{AddDocument, Shown};
 pub use holds::{PlaceLegalHold, ReleaseLegalHold};
+pub use proposals::{Proposal, Propose, ProposedCommand};
 pub use purchases::{RecordPoints, RecordTransaction, VoidTransaction};
 
 /// A command about one customer.
@@ -29,6 +31,8 @@ pub enum Command {
     Override(Override),
     /// What becomes of a request for a move.
     Settle(Settle),
+    /// An agent proposes a command.
+    Propose(Propose),
     /// Another record of a move, because the record was wrong.
     Correct(Correct),
     /// The next cycle of a lost or dormant customer.
@@ -216,7 +220,7 @@ pub struct Override {
     pub reason: String,
 }
 
-/// What becomes of a request for a move.
+/// What becomes of a request for a move, or of a proposal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settle {
     /// The request.
@@ -225,6 +229,8 @@ pub struct Settle {
     pub decision: Decision,
     /// What is said about it.
     pub note: Option<String>,
+    /// What the proposal says, read again from its event; none for a request.
+    pub proposed: Option<Box<Proposal>>,
 }
 
 /// What becomes of a request.

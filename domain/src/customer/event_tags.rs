@@ -11,7 +11,7 @@ impl CustomerEvent {
         let mut found = vec![tags::customer(id)];
         match self {
             Self::Registered(event) => found.extend(event.external_id.as_deref().map(tags::external)),
-            Self::TransitionRequested(_) => found.push(tags::approval(event)),
+            Self::TransitionRequested(_) | Self::Proposed(_) => found.push(tags::approval(event)),
             Self::TaskCreated(_) => found.push(tags::task(event)),
             Self::FirstContactMissed(event) => found.push(tags::strikes(&event.rep)),
             Self::Scored(event) if event.assignment.is_some() => found.push(tags::ASSIGNMENTS.to_owned()),

@@ -21,9 +21,9 @@ pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{
-    Intaken, NewEvent, PairEvents, Said, decide, description_violations, dismiss_duplicate, is_counted,
-    may_be_named, may_hand_over, merge, raised, reconsider, reopen_duplicate, scored, stage_in_force,
-    unmerge,
+    Intaken, NewEvent, PairEvents, Said, agent_may_only_propose, decide, description_violations,
+    dismiss_duplicate, is_counted, may_be_named, may_hand_over, merge, raised, reconsider, reopen_duplicate,
+    scored, stage_in_force, unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
 pub use expected_close::ExpectedClose;

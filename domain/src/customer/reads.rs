@@ -37,6 +37,7 @@ impl Command {
             | Self::Transition(_)
             | Self::Override(_)
             | Self::Settle(_)
+            | Self::Propose(_)
             | Self::Correct(_)
             | Self::Reactivate(_)
             | Self::Migrate(_)

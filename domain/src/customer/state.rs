@@ -68,6 +68,8 @@ pub struct Customer {
     pub follow_ups: Vec<DateTime<Utc>>,
     /// The requests for moves that nobody has settled, by their ids.
     pub requests: BTreeMap<Uuid, OpenRequest>,
+    /// The proposals of agents that nobody has settled, by their ids.
+    pub proposals: BTreeMap<Uuid, OpenProposal>,
     /// The reason codes of the moves that had one, by the ids of their events.
     pub reasons: BTreeMap<Uuid, String>,
     /// Whether the person was erased.
@@ -131,6 +133,17 @@ pub struct OpenRequest {
     pub asked: TransitionRequested,
 }
 
+/// A proposal of an agent, waiting for a person. What it says stands in its event, sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenProposal {
+    /// Who proposed it: the agent, or the person for whom it acted.
+    pub by: String,
+    /// The agent.
+    pub agent: String,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// A claim that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastClaim {
@@ -173,6 +186,7 @@ impl Customer {
             fields: registered.field_names.iter().cloned().collect(),
             follow_ups: Vec::new(),
             requests: BTreeMap::new(),
+            proposals: BTreeMap::new(),
             reasons: BTreeMap::new(),
             erased: false,
             withdrawn: false,
@@ -235,6 +249,12 @@ impl Customer {
             CustomerEvent::TransitionRejected(event) => drop(self.requests.remove(&event.request)),
             CustomerEvent::TransitionWithdrawn(event) => drop(self.requests.remove(&event.request)),
             CustomerEvent::TransitionExpired(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::Proposed(event) => {
+                let (agent, expires_at) = (event.agent.clone(), event.expires_at);
+                let proposal = OpenProposal { by: recorded.actor.clone(), agent, expires_at };
+                self.proposals.insert(recorded.id, proposal);
+            }
+            CustomerEvent::ProposalSettled(event) => drop(self.proposals.remove(&event.request)),
             CustomerEvent::FollowedUp(_) => {
                 self.follow_ups.push(recorded.effective_at);
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));

@@ -47,6 +47,8 @@ codes! {
     UnknownMember "unknown-member" NotFound "没有这个成员" "The member does not exist"
 
     ForbiddenRole "forbidden-role" Forbidden "角色无权执行" "The role does not permit this action"
+    AgentMayOnlyPropose "agent-may-only-propose" Forbidden "智能体只能提出建议" "An agent may only propose"
+    NotAnAgent "not-an-agent" Forbidden "只有智能体需要提出建议" "Only an agent proposes"
     NotOwner "not-owner" Forbidden "客户属于其他销售" "The customer belongs to another rep"
     NotApprover "not-approver" Forbidden "无权审批" "The role cannot approve this transition"
     OwnRequest "own-request" Forbidden "不能审批自己的申请" "You cannot approve your own request"

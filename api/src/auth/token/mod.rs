@@ -203,7 +203,7 @@ impl TokenSettings {
         Ok(Claims {
             tenant: text(claims, &self.tenant_claim)?.to_owned(),
             actor: self.actor(claims)?,
-            scopes: scopes.into_iter().filter(|one| *one == "act-as").map(|_| Scope::ActAs).collect(),
+            scopes: scopes.into_iter().filter_map(Scope::parse).collect(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Moves that wait for somebody's approval, decided on the row.
+//! Moves that wait for somebody's approval, and what agents propose, decided on the row.
 
 use axum::Form;
 use axum::extract::{Path, State};
@@ -20,7 +20,8 @@ pub(super) fn card(layout: &Layout, request: &Value, once: &str) -> Markup {
     let customer = text(&request["customer_id"]);
     html! {
         div.card {
-            a href={ "/console/customers/" (customer) } { (text(&request["from"])) " → " (text(&request["to"])) }
+            a href={ "/console/customers/" (customer) } { (what(layout, request)) }
+            (proposed(layout, &request["proposal"]))
             span.line {
                 span { (text(&request["requested_by"])) }
                 span { (locale.text("截止", "expires")) " " (locale.moment(&request["expires_at"])) }
@@ -33,6 +34,40 @@ pub(super) fn card(layout: &Layout, request: &Value, once: &str) -> Markup {
                         button name="decision" value="approve" { (locale.text("批准", "Approve")) } " "
                         button.quiet name="decision" value="reject" { (locale.text("驳回", "Reject")) }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// What is asked for, in a line.
+fn what(layout: &Layout, request: &Value) -> Markup {
+    let locale = layout.locale;
+    let moves = html! { (text(&request["from"])) " → " (text(&request["to"])) };
+    match request["proposal"]["command"].as_str() {
+        Some("follow_up") => html! { (locale.text("记录跟进", "Record a follow-up")) },
+        Some("correction") => html! { (locale.text("更正记录：", "Correct the record: ")) (moves) },
+        _ => moves,
+    }
+}
+
+/// What an agent proposes: who it is, what it was asked, and what would be recorded word for word.
+fn proposed(layout: &Layout, proposal: &Value) -> Markup {
+    let locale = layout.locale;
+    let fields = proposal["body"].as_object().into_iter().flatten();
+    html! {
+        @if proposal.is_object() {
+            span.hint {
+                (locale.text("智能体建议：", "Proposed by an agent: ")) (text(&proposal["agent"])) ", "
+                (text(&proposal["model"]["name"])) " " (text(&proposal["model"]["version"]))
+            }
+            @if let Some(prompt) = proposal["prompt"].as_str() {
+                span.prose { (locale.text("收到的请求：", "Asked: ")) (prompt) }
+            }
+            dl {
+                @for (field, value) in fields {
+                    dt { (field) }
+                    dd { @match value.as_str() { Some(text) => { (text) } None => { (value.to_string()) } } }
                 }
             }
         }

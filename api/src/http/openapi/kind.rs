@@ -37,7 +37,7 @@ impl Kind {
         let versioned = ["/v1/customers/{id}/", "/v1/approvals/{id}/", "/v1/tasks/{id}/"];
         let given = |place: &ParameterIn| parameters(operation).any(|it| it.parameter_in == *place);
         Self {
-            of_a_tenant: path.starts_with("/v1/"),
+            of_a_tenant: path.starts_with("/v1/") || path == "/mcp",
             names_something: given(&ParameterIn::Path),
             has_body: operation.request_body.is_some(),
             waits: parameters(operation).any(|parameter| parameter.name == "min_position"),

@@ -153,7 +153,10 @@ pub(super) fn complete(kind: Kind, operation: &mut Operation) {
     for (status, response) in responses.iter_mut() {
         let RefOr::T(response) = response else { continue };
         if status.as_str() >= "400" {
-            if let Some(content) = response.content.shift_remove("application/json") {
+            // What has both is answered in the words of another protocol, too.
+            if !response.content.contains_key(PROBLEM)
+                && let Some(content) = response.content.shift_remove("application/json")
+            {
                 response.content.insert(PROBLEM.to_owned(), content);
             }
             describe_headers(response, &refusal_headers(status));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::http::answer::{AsOfResponse, List, ListThen};
 use crate::http::{AsOfParams, Page, Query};
@@ -54,7 +55,7 @@ impl Status {
 
 /// List approval requests
 ///
-/// Oldest first; with `effective_at` or `known_at`, the requests that there were then, with the status that they had,
+/// Requests for transitions, and what agents propose. Oldest first; with `effective_at` or `known_at`, the requests that there were then, with the status that they had,
 /// and the response contains both times.
 #[utoipa::path(
     get, path = "/v1/approvals", tag = "approvals",
@@ -87,8 +88,33 @@ pub(super) async fn list(
         state.app.projections.board(caller.tenant).await?.approvals(&filter, then, after, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
+    tell_proposals(&state, &caller, &mut items).await?;
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| item.position.to_string());
     let body = ListThen::of(List { items, next_cursor }, then);
     Ok(AsOfResponse { position, body })
+}
+
+/// Adds to the proposals among requests what only the log has of them: what the agent was asked, and what it proposes.
+async fn tell_proposals(
+    state: &AppState,
+    caller: &Caller,
+    items: &mut [ApprovalReport],
+) -> Result<(), Problem> {
+    let mut viewer = state.app.viewer(caller).await?;
+    for item in items {
+        let Some(proposal) = &mut item.proposal else { continue };
+        let entries = state
+            .app
+            .store
+            .read(caller.tenant, item.position.saturating_sub(1), 1)
+            .await
+            .map_err(AppError::from)?;
+        let Some(entry) = entries.first() else { continue };
+        let Some(document) = viewer.entry(entry).await? else { continue };
+        let said = |field: &str| document["data"][field].get("$personal").cloned();
+        proposal.prompt = said("prompt").and_then(|prompt| prompt.as_str().map(str::to_owned));
+        proposal.body = said("body");
+    }
+    Ok(())
 }

@@ -20,6 +20,7 @@ mod note;
 mod points;
 mod profile;
 pub(super) mod proof;
+mod propose;
 mod put_off;
 mod reactivate;
 mod reconsider;
@@ -45,6 +46,7 @@ pub(in crate::customer) use guard::no_legal_hold;
 pub use merge::{PairEvents, merge, unmerge};
 pub use migrate::stage_in_force;
 pub use new_event::NewEvent;
+pub use propose::agent_may_only_propose;
 pub use reconsider::{Said, reconsider};
 pub use register::description_violations;
 pub use score::{Intaken, raised, scored};
@@ -65,6 +67,7 @@ pub fn decide(
     command: &Command,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
+    propose::not_past_people(command, context)?;
     let migrated = state.map(|customer| migrate::before(customer, command, context)).transpose()?.flatten();
     match migrated {
         None => decide_now(state, command, context),
@@ -91,7 +94,14 @@ fn decide_now(
         Command::ChangeDetails(command) => change_details::decide(known()?, command, context),
         Command::Transition(command) => transition::decide(known()?, command, context),
         Command::Override(command) => force::decide(known()?, command, context),
-        Command::Settle(command) => settle::decide(known()?, command, context),
+        Command::Settle(command) => {
+            let customer = known()?;
+            match customer.proposals.get(&command.request) {
+                Some(proposal) => propose::settle(customer, proposal, command, context, decide),
+                None => settle::decide(customer, command, context),
+            }
+        }
+        Command::Propose(command) => propose::decide(known()?, command, context, decide),
         Command::Correct(command) => correct::decide(known()?, command, context),
         Command::Reactivate(command) => reactivate::decide(known()?, command, context),
         Command::Migrate(command) => migrate::decide(known()?, command, context),

@@ -11,13 +11,13 @@ use crate::customer::command::{Decision, Settle, Transition};
 use crate::customer::event::{
     CustomerEvent, Moved, TransitionApproved, TransitionExpired, TransitionRejected, TransitionWithdrawn,
 };
-use crate::customer::state::{Customer, OpenRequest};
+use crate::customer::requests::OpenRequest;
+use crate::customer::state::Customer;
 use crate::pipeline::ApprovedAt;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
 
-fn in_time(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
-    let expires_at = request.asked.expires_at;
+pub(super) fn in_time(expires_at: DateTime<Utc>, context: &Context<'_>) -> Vec<Violation> {
     require(context.now < expires_at, || {
         Violation::new(
             Code::ApprovalExpired,
@@ -43,8 +43,8 @@ fn by_an_approver(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation
     })
 }
 
-fn by_somebody_else(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
-    require(context.actor.name != request.by, || {
+pub(super) fn by_somebody_else(asked_by: &str, context: &Context<'_>) -> Vec<Violation> {
+    require(context.actor.name != asked_by, || {
         Violation::new(
             Code::OwnRequest,
             "",
@@ -54,8 +54,8 @@ fn by_somebody_else(request: &OpenRequest, context: &Context<'_>) -> Vec<Violati
     })
 }
 
-fn by_the_requester(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
-    require(context.actor.name == request.by || context.actor.supervises(), || {
+pub(super) fn by_the_requester(asked_by: &str, context: &Context<'_>) -> Vec<Violation> {
+    require(context.actor.name == asked_by, || {
         Violation::new(
             Code::NotOwnRequest,
             "",
@@ -68,8 +68,8 @@ fn by_the_requester(request: &OpenRequest, context: &Context<'_>) -> Vec<Violati
     })
 }
 
-fn by_the_clock(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
-    let due = context.actor.is_system() && context.now >= request.asked.expires_at;
+pub(super) fn by_the_clock(expires_at: DateTime<Utc>, context: &Context<'_>) -> Vec<Violation> {
+    let due = context.actor.is_system() && context.now >= expires_at;
     require(due, || {
         guard::forbidden_role(
             Label::new("申请到期由系统处理。", "Expired requests are handled by the system."),
@@ -98,7 +98,7 @@ fn still_there(customer: &Customer, request: &OpenRequest) -> Vec<Violation> {
     })
 }
 
-fn explained(command: &Settle) -> Vec<Violation> {
+pub(super) fn explained(command: &Settle) -> Vec<Violation> {
     require(command.note.is_some(), || {
         Violation::new(
             Code::NoteRequired,
@@ -128,17 +128,17 @@ pub(super) fn decide(
     match command.decision {
         Decision::Approve => approve(customer, request, command, context),
         Decision::Reject => {
-            let by = [by_an_approver(request, context), by_somebody_else(request, context)].concat();
-            Refusal::require_all([in_time(request, context), by, explained(command), text])?;
+            let by = [by_an_approver(request, context), by_somebody_else(&request.by, context)].concat();
+            Refusal::require_all([in_time(request.asked.expires_at, context), by, explained(command), text])?;
             let note = note.unwrap_or_else(|| Personal::from(String::new()));
             Ok(now(CustomerEvent::TransitionRejected(TransitionRejected { request: id, note })))
         }
         Decision::Withdraw => {
-            Refusal::require_all([by_the_requester(request, context), text])?;
+            Refusal::require_all([by_the_requester(&request.by, context), text])?;
             Ok(now(CustomerEvent::TransitionWithdrawn(TransitionWithdrawn { request: id, note })))
         }
         Decision::Expire => {
-            Refusal::require_all([by_the_clock(request, context)])?;
+            Refusal::require_all([by_the_clock(request.asked.expires_at, context)])?;
             let event = CustomerEvent::TransitionExpired(TransitionExpired { request: id });
             Ok(vec![NewEvent { event, effective_at: request.asked.expires_at }])
         }
@@ -159,9 +159,9 @@ fn approve(
     let into = (pipeline.stage(&asked.to), asked.sub_status.as_deref());
     let proof = Proof::of(Some(customer), into, &asked.evidence, &[]);
     Refusal::require_all([
-        in_time(request, context),
+        in_time(request.asked.expires_at, context),
         by_an_approver(request, context),
-        by_somebody_else(request, context),
+        by_somebody_else(&request.by, context),
         still_there(customer, request),
         guard::optional_text("note", command.note.as_deref()),
         guard::known_stage(pipeline, &asked.to, "to"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     fn settle(decision: Decision) -> Settle {
-        Settle { request: event_id(2), decision, note: Some("so be it".to_owned()) }
+        Settle { request: event_id(2), decision, note: Some("so be it".to_owned()), proposed: None }
     }
 
     #[test]

@@ -139,6 +139,7 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
         pipelines: pipelines.collect(),
         versions: BTreeMap::new(),
         actor: li(),
+        agent: false,
         now: day(10),
         effective_at: None,
         claims_today: 0,
@@ -158,6 +159,7 @@ pub(in crate::customer) struct Spec {
     pipelines: BTreeMap<String, Arc<Pipeline>>,
     versions: BTreeMap<String, Arc<Versions>>,
     actor: Actor,
+    agent: bool,
     now: DateTime<Utc>,
     effective_at: Option<DateTime<Utc>>,
     claims_today: u32,
@@ -173,6 +175,11 @@ pub(in crate::customer) struct Spec {
 impl Spec {
     pub(in crate::customer) fn by(self, actor: Actor) -> Self {
         Self { actor, ..self }
+    }
+
+    /// By an agent, whose key has the scope `propose`.
+    pub(in crate::customer) fn by_agent(self, actor: Actor) -> Self {
+        Self { actor, agent: true, ..self }
     }
 
     pub(in crate::customer) fn at(self, now: DateTime<Utc>) -> Self {
@@ -234,6 +241,7 @@ impl Spec {
 
     pub(in crate::customer) fn context(&self) -> Context<'_> {
         Context {
+            agent: self.agent,
             effective_at: self.effective_at,
             versions: Some(&self.versions),
             claims_today: self.claims_today,
@@ -316,6 +324,6 @@ macro_rules! commands {
 }
 
 commands! {
-    Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
+    Register ChangeDetails Transition Override Settle Propose Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
     PlaceLegalHold ReleaseLegalHold Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel RecordTransaction VoidTransaction RecordPoints Act CompleteTask
 }

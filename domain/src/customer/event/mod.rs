@@ -12,6 +12,7 @@ mod holds;
 mod identity;
 mod moves;
 mod ownership;
+mod proposals;
 mod purchases;
 mod scores;
 
@@ -43,6 +44,7 @@ pub use moves::{
     TransitionRejected, TransitionRequested, TransitionWithdrawn,
 };
 pub use ownership::{Claimed, FirstContactMissed, Occasion, OwnerChanged, ReclaimSkipped, Released, Viewed};
+pub use proposals::{AgentModel, Proposable, ProposalOutcome, ProposalSettled, Proposed};
 pub use purchases::{
     CarriedOver, CarriedTransaction, PointsKind, PointsRecorded, TransactionKind, TransactionRecorded,
     TransactionVoided,
@@ -62,7 +64,7 @@ pub struct Recorded<E> {
     pub recorded_at: DateTime<Utc>,
     /// Who did it.
     pub actor: String,
-    /// `import`, `rule`, or none for a person's command.
+    /// `import`, `rule`, `agent`, or none for a person's command.
     pub origin: Option<String>,
     /// What happened.
     pub event: E,
@@ -168,6 +170,10 @@ pub enum CustomerEvent {
     FirstContactMissed(FirstContactMissed),
     /// `customer.reclaim_skipped`
     ReclaimSkipped(ReclaimSkipped),
+    /// `customer.proposed`
+    Proposed(Proposed),
+    /// `customer.proposal_settled`
+    ProposalSettled(ProposalSettled),
 }
 
 impl CustomerEvent {

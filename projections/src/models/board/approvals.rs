@@ -1,4 +1,4 @@
-//! Requests for moves that need approval, and their outcome.
+//! Requests for moves that need approval, proposals of agents, and their outcome.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::customer::event::CustomerEvent;
+use waymark_domain::Role;
+use waymark_domain::customer::event::{CustomerEvent, Proposed, TransitionRequested};
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
@@ -23,18 +24,18 @@ use crate::query::{AnyOf, AsOf, LIST_SEPARATOR, visibility_binds};
 use crate::storage::columns::TableRow as _;
 use crate::storage::table::fetch_by_keys;
 
-/// A request for a move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A request for a move, or a proposal of an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ApprovalReport {
     /// Names the request.
     pub id: Uuid,
-    /// The customer that must be moved.
+    /// The customer that it is about.
     pub customer_id: Uuid,
     /// The journey, by its pipeline's key.
     pub pipeline: String,
     /// The stage that the customer was in.
     pub from: String,
-    /// The stage asked for.
+    /// The stage asked for; the one that the customer was in, where a proposal asks for none.
     pub to: String,
     /// `requested`, `approved`, `rejected`, `withdrawn` or `expired`.
     #[schema(example = "requested")]
@@ -57,6 +58,36 @@ pub struct ApprovalReport {
     pub settled_at: Option<DateTime<Utc>>,
     /// The position of the request.
     pub position: Position,
+    /// What an agent proposes; null where a person asks for a move.
+    pub proposal: Option<ProposalReport>,
+}
+
+/// What an agent proposes, and what it went by.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ProposalReport {
+    /// What it would be: `transition`, `follow_up` or `correction`.
+    #[schema(example = "transition")]
+    pub command: String,
+    /// The agent.
+    #[schema(example = "agent:assistant")]
+    pub agent: String,
+    /// The model that it ran on.
+    pub model: ModelReport,
+    /// What it was asked; null to those who may not read it, and once the person was erased.
+    pub prompt: Option<String>,
+    /// The body of the single call that it would be; null likewise.
+    #[schema(value_type = Option<Object>)]
+    pub body: Option<serde_json::Value>,
+}
+
+/// The model that an agent ran on, as the agent says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AgentModel)]
+pub struct ModelReport {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// Which requests are wanted.
@@ -81,6 +112,7 @@ fn settled(event: &CustomerEvent) -> Option<(Uuid, &'static str)> {
         CustomerEvent::TransitionRejected(event) => (event.request, "rejected"),
         CustomerEvent::TransitionWithdrawn(event) => (event.request, "withdrawn"),
         CustomerEvent::TransitionExpired(event) => (event.request, "expired"),
+        CustomerEvent::ProposalSettled(event) => (event.request, event.outcome.as_str()),
         _ => return None,
     })
 }
@@ -101,9 +133,7 @@ pub(super) async fn fold(
     }
     let mut changed = BTreeMap::new();
     for fact in facts {
-        if let CustomerEvent::TransitionRequested(_) = &fact.event.event {
-            changed.extend(requested(fact).map(|report| (report.id, report)));
-        }
+        changed.extend(opened(fact).map(|report| (report.id, report)));
         let Some((id, status)) = settled(&fact.event.event) else { continue };
         let Some(mut report) = changed.remove(&id).or_else(|| known.remove(&id)) else { continue };
         status.clone_into(&mut report.status);
@@ -118,10 +148,20 @@ pub(super) async fn fold(
     Ok(values)
 }
 
-fn requested(fact: &DecodedEvent) -> Option<ApprovalReport> {
-    let CustomerEvent::TransitionRequested(event) = &fact.event.event else { return None };
-    let role = |role| serde_json::to_value(role).ok()?.as_str().map(str::to_owned);
-    Some(ApprovalReport {
+/// Those who may work a customer, and so decide what an agent proposes about it.
+const DECIDERS: [Role; 4] = [Role::Rep, Role::Supervisor, Role::Manager, Role::Admin];
+
+/// The request or the proposal that an event is.
+fn opened(fact: &DecodedEvent) -> Option<ApprovalReport> {
+    match &fact.event.event {
+        CustomerEvent::TransitionRequested(event) => Some(requested(fact, event)),
+        CustomerEvent::Proposed(event) => Some(proposed(fact, event)),
+        _ => None,
+    }
+}
+
+fn requested(fact: &DecodedEvent, event: &TransitionRequested) -> ApprovalReport {
+    ApprovalReport {
         id: fact.event.id,
         customer_id: fact.customer,
         pipeline: event.journey.clone(),
@@ -132,15 +172,47 @@ fn requested(fact: &DecodedEvent) -> Option<ApprovalReport> {
         requested_at: fact.event.recorded_at,
         effective_at: fact.event.effective_at,
         expires_at: event.expires_at,
-        roles: event.roles.iter().filter_map(role).collect(),
+        roles: event.roles.iter().map(|role| role.as_str().to_owned()).collect(),
         settled_by: None,
         settled_at: None,
         position: fact.event.position,
-    })
+        proposal: None,
+    }
+}
+
+fn proposed(fact: &DecodedEvent, event: &Proposed) -> ApprovalReport {
+    ApprovalReport {
+        id: fact.event.id,
+        customer_id: fact.customer,
+        pipeline: event.journey.clone(),
+        from: event.from.clone(),
+        to: event.to.as_ref().unwrap_or(&event.from).clone(),
+        status: "requested".to_owned(),
+        requested_by: fact.event.actor.clone(),
+        requested_at: fact.event.recorded_at,
+        effective_at: fact.event.effective_at,
+        expires_at: event.expires_at,
+        roles: DECIDERS.iter().map(|role| role.as_str().to_owned()).collect(),
+        settled_by: None,
+        settled_at: None,
+        position: fact.event.position,
+        proposal: Some(ProposalReport {
+            command: event.command.as_str().to_owned(),
+            agent: event.agent.clone(),
+            model: ModelReport { name: event.model.name.clone(), version: event.model.version.clone() },
+            prompt: None,
+            body: None,
+        }),
+    }
 }
 
 fn row(report: ApprovalReport) -> ApprovalRow {
+    let proposal = report.proposal.as_ref();
     ApprovalRow {
+        command: proposal.map(|proposal| proposal.command.clone()),
+        agent: proposal.map(|proposal| proposal.agent.clone()),
+        model: proposal.map(|proposal| proposal.model.name.clone()),
+        model_version: proposal.map(|proposal| proposal.model.version.clone()),
         approval: report.id,
         customer: report.customer_id,
         pipeline: report.pipeline,
@@ -160,7 +232,17 @@ fn row(report: ApprovalReport) -> ApprovalRow {
 
 fn read(row: &Row) -> Result<ApprovalReport> {
     let row = ApprovalRow::read(row)?;
+    let model = row.model.zip(row.model_version).map(|(name, version)| ModelReport { name, version });
+    let said = row.command.zip(row.agent).zip(model);
+    let proposal = said.map(|((command, agent), model)| ProposalReport {
+        command,
+        agent,
+        model,
+        prompt: None,
+        body: None,
+    });
     Ok(ApprovalReport {
+        proposal,
         id: row.approval,
         customer_id: row.customer,
         pipeline: row.pipeline,

@@ -42,7 +42,7 @@ use crate::storage::table::Table;
 pub(crate) use tables::NAME;
 use tables::TABLES;
 
-pub use approvals::{ApprovalFilter, ApprovalReport};
+pub use approvals::{ApprovalFilter, ApprovalReport, ModelReport, ProposalReport};
 pub use as_of::{CustomerAsOf, RulesAsOf, RulesThen};
 pub use cards::{
     BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, StageNaming, SubStatusCount,
@@ -73,7 +73,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        12
+        13
     }
 
     fn schema(&self) -> &'static str {

@@ -173,7 +173,7 @@ CREATE TABLE IF NOT EXISTS board_purchase (
 CREATE INDEX IF NOT EXISTS board_purchase_other
     ON board_purchase (tenant_id, generation, other);
 
--- Requests for moves that need approval. No texts: they stay sealed in the log.
+-- Requests for moves that need approval, and proposals of agents (those with a command). No texts: they stay sealed in the log.
 CREATE TABLE IF NOT EXISTS board_approval (
     tenant_id    BLOB    NOT NULL,
     generation   INTEGER NOT NULL,
@@ -191,6 +191,10 @@ CREATE TABLE IF NOT EXISTS board_approval (
     settled_by   TEXT,
     settled_at   INTEGER,
     position     INTEGER NOT NULL,
+    command      TEXT,
+    agent        TEXT,
+    model        TEXT,
+    model_version TEXT,
     PRIMARY KEY (tenant_id, generation, approval)
 ) WITHOUT ROWID;
 

@@ -158,7 +158,7 @@ table! {
 }
 
 table! {
-    /// Requests for moves that need approval.
+    /// Requests for moves that need approval, and proposals of agents.
     APPROVALS = "board_approval", Upsert, ApprovalRow {
         key { approval: Uuid }
         columns {
@@ -175,6 +175,10 @@ table! {
             settled_by: Option<String>,
             settled_at: Option<i64>,
             position: u64,
+            command: Option<String>,
+            agent: Option<String>,
+            model: Option<String>,
+            model_version: Option<String>,
         }
     }
 }

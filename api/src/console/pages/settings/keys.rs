@@ -31,6 +31,10 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
                 input type="checkbox" name="scopes+act-as" checked[!settings.typed("create", "scopes+act-as").is_empty()]; " "
                 (locale.text("代表他人操作（前端服务）", "Act for others (a front end)"))
             }
+            label.box {
+                input type="checkbox" name="scopes+propose" checked[!settings.typed("create", "scopes+propose").is_empty()]; " "
+                (locale.text("只读取和提出建议（智能体）", "Read and propose only (an agent)"))
+            }
         }
     };
     Ok(html! {

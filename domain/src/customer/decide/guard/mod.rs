@@ -24,5 +24,5 @@ pub(super) use stage::{
     without_evidence,
 };
 pub(crate) use text::{MAX_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS};
-pub(super) use text::{at_most, identifier, line, optional_line, optional_text, tags, text};
+pub(super) use text::{at_most, identifier, line, long_text, optional_line, optional_text, tags, text};
 pub(super) use time::{before_creation, changed_at, effective, in_range, in_window, instant};

@@ -23,8 +23,13 @@ pub(in crate::customer::decide) fn text(field: &str, text: &str) -> Vec<Violatio
             Label::new("请填写内容。", "Enter a text."),
         )];
     }
+    long_text(field, text, MAX_TEXT_CHARS)
+}
+
+/// Text over several lines, of its own greatest length.
+pub(in crate::customer::decide) fn long_text(field: &str, text: &str, max_chars: usize) -> Vec<Violation> {
     let breaks = |c: char| matches!(c, '\n' | '\r' | '\t');
-    [within(field, text, MAX_TEXT_CHARS), without_controls(field, text, breaks)].concat()
+    [within(field, text, max_chars), without_controls(field, text, breaks)].concat()
 }
 
 /// Text over several lines that may be absent but not empty.

@@ -1,0 +1,127 @@
+//! What a tool takes and gives, read from the served description of its route: there is no second description.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::tools::{Tool, ToolKind};
+use crate::domain::Language;
+
+/// Where components are referred to in the description of the routes, and within a schema of its own.
+const COMPONENTS: &str = "#/components/schemas/";
+const DEFINITIONS: &str = "#/$defs/";
+
+/// The argument that makes a proposal safe to repeat: the header of the route.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency_key";
+
+/// A tool as it is listed.
+pub(super) fn described(tool: &Tool, document: &Value, language: Language) -> Value {
+    let text = |(zh, en): (&'static str, &'static str)| match language {
+        Language::Zh => zh,
+        Language::En => en,
+    };
+    let reads = !matches!(tool.kind, ToolKind::Propose { .. });
+    json!({
+        "name": tool.name,
+        "title": text(tool.title),
+        "description": text(tool.description),
+        "inputSchema": input(tool, document),
+        "outputSchema": output(tool, document),
+        "annotations": {
+            "title": text(tool.title),
+            "readOnlyHint": reads,
+            "destructiveHint": false,
+            "idempotentHint": reads,
+            "openWorldHint": false,
+        },
+    })
+}
+
+/// The description of the tool's route.
+fn operation<'a>(tool: &Tool, document: &'a Value) -> &'a Value {
+    &document["paths"][tool.path][tool.kind.method()]
+}
+
+fn input(tool: &Tool, document: &Value) -> Value {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    let parameters = operation(tool, document)["parameters"].as_array().into_iter().flatten();
+    for parameter in parameters.filter(|parameter| parameter["in"] != "header") {
+        let Some(name) = parameter["name"].as_str() else { continue };
+        let mut schema = parameter["schema"].clone();
+        if let (Some(schema), Some(said)) = (schema.as_object_mut(), parameter.get("description")) {
+            schema.entry("description").or_insert_with(|| said.clone());
+        }
+        if parameter["required"] == true {
+            required.push(Value::from(name));
+        }
+        properties.insert(name.to_owned(), schema);
+    }
+    let body = operation(tool, document).pointer("/requestBody/content/application~1json/schema");
+    if let Some(body) = body.map(|schema| resolved(schema, document)) {
+        let members = body["properties"].as_object().cloned().unwrap_or_default();
+        properties.extend(members);
+        required.extend(body["required"].as_array().cloned().unwrap_or_default());
+    }
+    if let ToolKind::Propose { schema, .. } = tool.kind {
+        properties.remove("command");
+        required.retain(|name| name != "command");
+        properties.insert("body".to_owned(), json!({"$ref": format!("{COMPONENTS}{schema}")}));
+        let key = "Makes a repeat safe: the same key with the same arguments makes no second proposal.";
+        let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "description": key});
+        properties.insert(IDEMPOTENCY_KEY.to_owned(), key);
+    }
+    let schema = json!({
+        "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+    });
+    with_definitions(schema, document)
+}
+
+fn output(tool: &Tool, document: &Value) -> Value {
+    let answer = operation(tool, document).pointer("/responses/200/content/application~1json/schema");
+    let mut schema = answer.map(|schema| resolved(schema, document)).unwrap_or_default();
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("type".to_owned(), "object".into());
+    }
+    with_definitions(schema, document)
+}
+
+/// The schema, or the component that it refers to.
+fn resolved(schema: &Value, document: &Value) -> Value {
+    let name = schema["$ref"].as_str().and_then(|at| at.strip_prefix(COMPONENTS));
+    name.map_or_else(|| schema.clone(), |name| document["components"]["schemas"][name].clone())
+}
+
+/// The schema with every component that it refers to, directly or not, in itself.
+fn with_definitions(mut schema: Value, document: &Value) -> Value {
+    let (mut definitions, mut wanted) = (Map::new(), BTreeSet::new());
+    own(&mut schema, &mut wanted);
+    while let Some(name) = wanted.pop_first() {
+        if definitions.contains_key(&name) {
+            continue;
+        }
+        let mut definition = document["components"]["schemas"][&name].clone();
+        own(&mut definition, &mut wanted);
+        definitions.insert(name, definition);
+    }
+    if !definitions.is_empty() {
+        schema["$defs"] = Value::Object(definitions);
+    }
+    schema
+}
+
+/// Makes what a schema refers to its own, and notes it.
+fn own(schema: &mut Value, wanted: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::String(at)) = members.get_mut("$ref")
+                && let Some(name) = at.strip_prefix(COMPONENTS).map(str::to_owned)
+            {
+                *at = format!("{DEFINITIONS}{name}");
+                wanted.insert(name);
+            }
+            members.values_mut().for_each(|member| own(member, wanted));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| own(item, wanted)),
+        _ => {}
+    }
+}
