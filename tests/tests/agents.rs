@@ -17,7 +17,9 @@ fn model() -> Value {
 }
 
 fn proposal(command: &str, body: Value) -> Value {
-    json!({"command": command, "body": body, "model": model(), "prompt": PROMPT})
+    let mut proposal = json!({"command": command, "model": model(), "prompt": PROMPT});
+    proposal["body"] = body;
+    proposal
 }
 
 /// A key of the scope `propose`, made at the command line.
@@ -145,7 +147,7 @@ async fn follow_ups_and_corrections_are_proposed_and_carried_out_likewise() {
         agent.command(&customer, "proposals", proposal("correction", wrong.clone())).await.expect(200);
     let approval = proposed.text_at("/approval/id");
 
-    // Somebody else put it right meanwhile: whoever approves is told, and the proposal stays open until it is rejected.
+    // Somebody else put it right meanwhile: the approver is told, and the proposal stays open until it is rejected.
     drop(li.command(&customer, "corrections", wrong).await.expect(200));
     drop(decide(&li, &approval, json!({"decision": "approve"})).await.refused(409, "already-voided"));
     assert_eq!(approvals(&li, "status=requested").await.len(), 1);

@@ -468,16 +468,22 @@ async fn what_a_rule_did_is_found_by_the_rule_with_its_cause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_rule_said_is_told_in_the_language_that_is_asked_for() {
-    let team = Team::on("landian-6").await;
-    let (li, auditor) = (team.rep("li"), team.auditor("qian"));
-    let contacts = json!([{"kind": "phone", "value": "+8613800138000"}]);
-    let mut body = team.customer_of("li", "Harbour Foods");
-    body["contacts"] = contacts.clone();
-    let _ = li.register(body).await;
-    let lead = json!({"pipeline": "landian-6", "contacts": contacts, "note": "asks again"});
-    let _ = team.manager("wang").post("/v1/leads", lead).await.expect(200);
+    let team = Team::with_rules("landian-6").await;
+    let (wang, auditor) = (team.manager("wang"), team.auditor("qian"));
+    // Quoted four days ago and not updated since: a rule moves it at once.
+    let begun = waymark_tests::now() - chrono::Duration::days(4);
+    let mut registered = team.customer_of("li", "Harbour Foods");
+    registered["effective_at"] = json!(begun);
+    let customer = wang.register(registered).await;
+    for (stage, hours) in [("need_confirmed", 1), ("quoted", 2)] {
+        let moved = json!({"to": stage, "note": "entered late", "next_step": "call", "documents": papers(stage),
+            "effective_at": begun + chrono::Duration::hours(hours)});
+        drop(wang.command(&customer, "transitions", moved).await.expect(200));
+    }
+    let said = "/v1/audit/changes?type=customer.moved&origin=rule";
+    let _ = auditor.until(said, |found| !found.items().is_empty()).await;
     let note = async |language: &str| {
-        let call = auditor.call(Method::GET, "/v1/audit/changes?type=customer.reminded");
+        let call = auditor.call(Method::GET, said);
         call.header("accept-language", language).send().await.expect(200).text_at("/items/0/note")
     };
     let (zh, en) = (note("zh").await, note("en").await);

@@ -35,6 +35,23 @@ async fn a_board_shows_what_was_known_then_and_what_is_known_now_of_the_same_day
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_board_of_an_earlier_knowledge_shows_what_its_customers_were_called() {
+    let story = Story::told().await;
+    let day = story.began + Duration::days(3);
+    let _ =
+        story.wang.command(&story.customer, "details", json!({"name": "Harbour & Sons"})).await.expect(200);
+    let names = async |known: u64| {
+        let query = format!("effective_at={}&known_position={known}", instant(day));
+        let board = story.wang.get(&story.path(&format!("/v1/boards/{PIPELINE}"), &query).await).await;
+        let stages = board.expect(200).at("/stages").as_array().cloned().unwrap_or_default();
+        let cards = stages.iter().flat_map(|stage| stage["cards"].as_array().cloned().unwrap_or_default());
+        cards.map(|card| card["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(story.known_before).await, ["Harbour Foods"]);
+    assert_eq!(names(story.wang.head().await).await, ["Harbour Foods"], "it was called so on that day");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_board_of_a_past_instant_counts_those_who_were_there_at_that_instant() {
     let story = Story::told().await;
     let moments = [

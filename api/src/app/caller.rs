@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use waymark_domain::Actor;
 use waymark_eventstore::TenantId;
 
+/// The origin of what an agent asks for: anyone who calls with a key of the scope `propose`.
+pub const AGENT: &str = "agent";
+
 /// Who acts, for which tenant, with what power.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -15,7 +18,7 @@ pub struct Caller {
     pub actor: Actor,
     /// The credential that acts for the actor, when it is not the actor's own.
     pub via: Option<String>,
-    /// How the command came in when not from a person: `import`, `rule`.
+    /// How the command came in when not from a person: `import`, `rule`, [`AGENT`].
     pub origin: Option<&'static str>,
     /// Where the request came from, where it came from outside.
     pub endpoint: Option<Arc<Endpoint>>,

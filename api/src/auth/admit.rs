@@ -272,7 +272,7 @@ async fn act_as(rights: &Rights, credential: Credential, name: String) -> Result
     Ok(Caller { tenant, actor, via: Some(via), origin, endpoint: None })
 }
 
-/// How what the credential asks for comes in, where it is not a person's: whoever an agent acts for, it is an agent.
+/// How what the credential asks for comes in, where it is not a person's: an agent is one for anyone it acts for.
 fn origin(credential: &Credential) -> Option<&'static str> {
     credential.is_of_an_agent().then_some(AGENT)
 }

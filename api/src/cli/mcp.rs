@@ -68,7 +68,7 @@ impl Mcp {
         Ok(())
     }
 
-    /// The headers of a message: who asks, and what of the message the protocol wants to stand there, too.
+    /// The headers of a message: the key, and what of the message the protocol wants to stand there, too.
     fn headers(&self, message: &Value) -> Vec<(&'static str, String)> {
         let language = match self.language {
             LanguageArg::Zh => "zh",

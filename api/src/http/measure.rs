@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
 use axum::response::Response;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
@@ -47,12 +48,12 @@ pub async fn fold(stop: CancellationToken) {
 /// Counts the requests of each route by status, and the time until their answer begins.
 pub async fn requests(request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let began = Instant::now();
-    let method = request.method().clone();
+    let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next(request).await;
     if let Some(route) = route {
         let labels = [
-            ("method", method.to_string()),
+            ("method", method.to_owned()),
             ("route", route.as_str().to_owned()),
             ("status", response.status().as_str().to_owned()),
         ];
@@ -60,4 +61,28 @@ pub async fn requests(request: Request, next: impl AsyncFnOnce(Request) -> Respo
         metrics::histogram!("waymark_http_request_seconds", &labels).record(began.elapsed());
     }
     response
+}
+
+/// The method as a label. Anybody can invent one, and each label is kept: those that no route has are one.
+fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS];
+    const WORDS: [&str; 5] = ["GET", "HEAD", "POST", "DELETE", "OPTIONS"];
+    KNOWN.iter().zip(WORDS).find(|(known, _)| *known == method).map_or("other", |(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_that_somebody_invents_are_one_label() {
+        assert_eq!(known_method(&Method::POST), "POST");
+        for invented in ["PUT", "M00001", "post"] {
+            assert_eq!(
+                known_method(&Method::from_bytes(invented.as_bytes()).unwrap()),
+                "other",
+                "{invented}"
+            );
+        }
+    }
 }

@@ -42,7 +42,7 @@ struct ToolRequest {
 }
 
 impl Inner {
-    /// The way of whoever sent a request.
+    /// The way of the caller who sent a request.
     pub(super) fn of(api: Router, request: &Request) -> Self {
         let headers = CARRIED.into_iter().filter_map(|name| {
             let value = request.headers().get(name)?;
@@ -220,6 +220,6 @@ fn refused(problem: &Value) -> Map<String, Value> {
 }
 
 /// The answer with a result.
-pub(super) fn answered(id: &Value, result: Map<String, Value>) -> Response {
+pub(super) fn answered(id: &Value, result: &Map<String, Value>) -> Response {
     axum::Json(json!({"jsonrpc": "2.0", "id": id, "result": result})).into_response()
 }

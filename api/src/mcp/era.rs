@@ -96,7 +96,7 @@ impl Era {
     pub(super) fn judged(self, error: RpcError) -> RpcError {
         match self {
             Self::Stateless => error,
-            Self::Handshake => RpcError { status: StatusCode::OK, ..error },
+            Self::Handshake => error.with_status(StatusCode::OK),
         }
     }
 }

@@ -11,15 +11,7 @@ use crate::problem::render::InOwnWords;
 /// A message of the protocol (JSON-RPC 2.0): a request, or a notification, which has no `id`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is a description only: messages are read by hand")]
-#[schema(
-    example = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "server/discover",
-        "params": {"_meta": {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {}
-        }}
-    })
-)]
+#[schema(example = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}))]
 pub(super) struct RpcCall {
     /// Always `2.0`.
     jsonrpc: String,
@@ -76,9 +68,9 @@ impl Message {
     pub(super) fn read(message: Value) -> Result<Self, (Option<Value>, RpcError)> {
         let Value::Object(mut members) = message else { return Err((None, RpcError::no_message())) };
         let id = members.remove("id");
-        let lawful = id.clone().filter(|id| id.is_string() || id.is_i64() || id.is_u64());
-        let fault = |error| Err((lawful.clone(), error));
-        if members.get("jsonrpc") != Some(&json!("2.0")) || (id.is_some() && lawful.is_none()) {
+        let valid = id.clone().filter(|id| id.is_string() || id.is_i64() || id.is_u64());
+        let fault = |error| Err((valid.clone(), error));
+        if members.get("jsonrpc") != Some(&json!("2.0")) || (id.is_some() && valid.is_none()) {
             return fault(RpcError::no_message());
         }
         let Some(Value::String(method)) = members.remove("method") else {
@@ -89,7 +81,7 @@ impl Message {
             Some(Value::Object(params)) => params,
             Some(_) => return fault(RpcError::invalid_params(params_by_name())),
         };
-        Ok(match lawful {
+        Ok(match valid {
             Some(id) => Self::Request(RpcMessage { id, method, params }),
             None => Self::Notification,
         })
@@ -110,6 +102,11 @@ pub(super) struct RpcError {
 }
 
 impl RpcError {
+    /// The same with another status.
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     fn new(status: StatusCode, code: i32, message: Label) -> Self {
         Self { status, code, message, data: None }
     }

@@ -110,7 +110,7 @@ pub(crate) async fn answer(
         Err(error) => return Ok(told(Some(id.clone()), &error)),
     };
     match carried_out(&mcp, &inner, &message, era, language).await {
-        Ok(result) => Ok(answered(id, era.complete(result))),
+        Ok(result) => Ok(answered(id, &era.complete(result))),
         Err(error) => Ok(era.judged(error).answered(Some(id.clone()), language)),
     }
 }

@@ -193,6 +193,7 @@ async fn a_tool_answers_what_its_route_answers() {
 #[tokio::test]
 async fn what_a_route_refuses_is_a_result_that_says_how_to_mend_it() {
     let scene = Scene::new().await;
+    scene.bench.catch_up().await;
     let nobody = "01930000-0000-7000-8000-000000000000";
     assert_eq!(scene.refused("read", json!({"id": nobody})).await["code"], "not-found");
     assert_eq!(scene.refused("read", json!({})).await["violations"][0]["field"], "id");

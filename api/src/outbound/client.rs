@@ -144,7 +144,7 @@ impl Client {
         Ok(Self { tls, patience: PATIENCE, longest_answer: LONGEST_ANSWER })
     }
 
-    /// The same, waiting so long for answers of so many bytes.
+    /// The same with other limits for the time and the bytes of an answer.
     #[must_use]
     pub fn with_limits(self, patience: Duration, longest_answer: usize) -> Self {
         Self { patience, longest_answer, ..self }

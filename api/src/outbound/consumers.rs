@@ -96,7 +96,7 @@ impl ConsumerState {
         self.is_of(caller) || caller.actor.is(Role::Admin)
     }
 
-    /// Whether somebody is told of it: the one who made it, and those who read the events that tell of consumers.
+    /// Whether somebody sees it: the one who made it, and those who read the events that tell of consumers.
     fn is_shown_to(&self, caller: &Caller) -> bool {
         let subject = format!("consumer/{}", self.rights.consumer.id);
         self.is_of(caller) || reads_events_of(&caller.actor, &subject)
@@ -124,7 +124,7 @@ impl Consumers {
         Ok(rights.consumers.values().map(state).collect())
     }
 
-    /// The consumers that somebody is told of, by name.
+    /// The consumers that somebody sees, by name.
     ///
     /// # Errors
     /// When the log or the table cannot be read.
@@ -137,7 +137,7 @@ impl Consumers {
     /// The consumer of that name.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] when there is none that the caller is told of; or the log or the table cannot be read.
+    /// [`AppError::NotFound`] when there is none that the caller sees; or the log or the table cannot be read.
     pub async fn named(&self, caller: &Caller, name: &str) -> Result<ConsumerState, OutboundError> {
         let found = self.shown_to(caller).await?.into_iter().find(|one| one.rights.consumer.name == name);
         Ok(found.ok_or_else(|| missing(name))?)

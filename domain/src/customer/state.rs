@@ -7,11 +7,10 @@ use rust_decimal::prelude::ToPrimitive as _;
 use uuid::Uuid;
 
 use super::automation_state::AutomationState;
-use super::event::{
-    CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer, TransitionRequested,
-};
+use super::event::{CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer};
 use super::expected_close::ExpectedClose;
 use super::purchases::Purchases;
+use super::requests::{OpenProposal, OpenRequest};
 use super::timeline::{Journeys, Stay};
 use super::valid_times::{Admitted, ValidTimes};
 use crate::identity::KeyKind;
@@ -90,6 +89,8 @@ pub struct Customer {
     pub satisfaction: Option<u8>,
     /// When the deal is expected to close.
     pub expected_close: Option<ExpectedClose>,
+    /// When it was expected to close until that was withdrawn: a day that is said afterwards puts this one off.
+    pub withdrawn_close: Option<ExpectedClose>,
     /// Who said so.
     pub expected_close_by: String,
     /// The documents on record, by their ids: kind and SHA-256.
@@ -120,28 +121,6 @@ pub struct KeyedAt {
     pub credit_code: u64,
     /// Its ids in channels.
     pub channel_ids: u64,
-}
-
-/// A request for a move, waiting for approval.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenRequest {
-    /// The requester.
-    pub by: String,
-    /// When the move would have happened.
-    pub effective_at: DateTime<Utc>,
-    /// What is asked for. Its texts are not kept, only that they were given.
-    pub asked: TransitionRequested,
-}
-
-/// A proposal of an agent, waiting for a person. What it says stands in its event, sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenProposal {
-    /// Who proposed it: the agent, or the person for whom it acted.
-    pub by: String,
-    /// The agent.
-    pub agent: String,
-    /// When it expires.
-    pub expires_at: DateTime<Utc>,
 }
 
 /// A claim that was made.
@@ -197,6 +176,7 @@ impl Customer {
             postponed_until: None,
             satisfaction: None,
             expected_close: None,
+            withdrawn_close: None,
             expected_close_by: String::new(),
             documents: BTreeMap::new(),
             score: None,
@@ -448,14 +428,21 @@ impl Customer {
         }
         match profile.expected_close_on {
             Some(on) => {
-                let held = self.expected_close.as_ref();
+                let held = self.last_expected_close();
                 self.expected_close = Some(ExpectedClose::said(held, on, profile.expected_close_corrected));
                 actor.clone_into(&mut self.expected_close_by);
             }
-            // What is expected after nothing was is expected for the first time.
-            None if cleared("expected_close_on") => self.expected_close = None,
+            None if cleared("expected_close_on") => {
+                self.withdrawn_close = self.expected_close.take().or(self.withdrawn_close.take());
+            }
             None => {}
         }
+    }
+
+    /// When it is expected to close, or was until that was withdrawn.
+    #[must_use]
+    pub fn last_expected_close(&self) -> Option<&ExpectedClose> {
+        self.expected_close.as_ref().or(self.withdrawn_close.as_ref())
     }
 
     /// Whether a key of this kind that the event at a position gave is still the customer's.

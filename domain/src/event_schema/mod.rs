@@ -50,7 +50,7 @@ pub fn event_schema(event_type: &str, version: u32) -> Option<Value> {
         .into_iter()
         .filter_map(|name| Some((name.clone(), of_version(parts().shared.get(&name)?, version))))
         .collect();
-    let mut schema = envelope(event_type, version, data);
+    let mut schema = envelope(event_type, version, &data);
     if !shared.is_empty() {
         schema["$defs"] = Value::Object(shared);
     }
@@ -58,7 +58,7 @@ pub fn event_schema(event_type: &str, version: u32) -> Option<Value> {
 }
 
 /// The attributes of an entry of the log: CloudEvents 1.0, in JSON.
-fn envelope(event_type: &str, version: u32, data: Value) -> Value {
+fn envelope(event_type: &str, version: u32, data: &Value) -> Value {
     let about = data.get("description").cloned().unwrap_or_default();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -83,7 +83,7 @@ fn envelope(event_type: &str, version: u32, data: Value) -> Value {
             "actor": {"description": "Who did it.", "type": "string"},
             "via": {"description": "The credential that acted for the actor.", "type": "string"},
             "origin": {
-                "description": "import or rule; absent for a person's command.", "type": "string"
+                "description": "import, rule or agent; absent for a person's command.", "type": "string"
             },
             "endpoint": {
                 "description": "From where the command came, sealed under a key of the actor's.", "type": "string"

@@ -102,7 +102,7 @@ impl Schema {
         }
         for view in scripts.iter().flat_map(|script| views_in(script)) {
             statements.push(format!("GRANT SELECT ON {view} TO {role}"));
-            // Otherwise it would be its owner who asks, and who sees everything.
+            // Otherwise the caller would be its owner, who sees everything.
             statements.push(format!("ALTER VIEW {view} SET (security_invoker = true)"));
         }
         let mut transaction = self.write(SYSTEM).await?;

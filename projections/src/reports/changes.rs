@@ -204,7 +204,12 @@ impl ReportSnapshot {
             period_from: query.period.map(|(from, _)| from),
             period_to: query.period.map(|(_, to)| to),
             currency: query.convert.as_ref().map(|(_, currency)| currency.clone()),
-            rate_date: query.convert.as_ref().map(|(rates, _)| rates.date),
+            // Where there were no rates of the day nothing was converted.
+            rate_date: query
+                .convert
+                .as_ref()
+                .filter(|(rates, _)| !rates.rates.is_empty())
+                .map(|(rates, _)| rates.date),
             opening: value(&states.opening),
             learned: part(Part::Learned),
             restated: value(&states.restated),

@@ -108,7 +108,8 @@ fn every_text_for_people_is_in_both_languages_and_each_in_one() {
 fn every_row_of_the_tables_of_texts_has_both_languages() {
     for table in TABLES {
         let text = read(&repository().join(table));
-        let rows: Vec<[String; 3]> = text.lines().filter_map(row).collect();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let rows: Vec<[String; 3]> = code.lines().filter_map(row).collect();
         assert!(rows.len() > 30, "{table}: where are the rows?");
         let faulty: Vec<_> = rows.iter().filter(|row| is_faulty_row(row)).collect();
         assert!(faulty.is_empty(), "{table}: {faulty:?}");

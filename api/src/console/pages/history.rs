@@ -96,7 +96,7 @@ fn happening(layout: &Layout, data: &PageData, item: &Value, view: &str) -> Mark
             }
             (way(locale, data, item, is_void))
             // Of a correction the note is its reason, which stands above.
-            @if let Some(note) = item["note"].as_str().filter(|note| item["data"]["reason"] != *note) { p { (note) } }
+            @if let Some(note) = item["note"].as_str().filter(|note| !is_said(item, note)) { p { (note) } }
             @if let Some(step) = item["data"]["next_step"].as_str() {
                 p.hint { (locale.text("下一步：", "Next: ")) (step) }
             }
@@ -168,6 +168,11 @@ fn correct(locale: Locale, data: &PageData, item: &Value) -> Markup {
         }
     });
     form(locale, data, None, "corrections", "", locale.text("更正…", "Correct…"), &schema)
+}
+
+/// Whether a note stands among the fields of the entry, which are shown, too.
+fn is_said(item: &Value, note: &str) -> bool {
+    ["reason", "text"].iter().any(|name| item["data"][name] == note)
 }
 
 #[cfg(test)]

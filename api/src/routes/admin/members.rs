@@ -67,18 +67,21 @@ pub(super) async fn set(
     shown: Shown,
     Command { body, meta }: Command<MemberBody>,
 ) -> Result<Json<MemberReply>, Problem> {
-    let command = match body.roles.is_empty() {
-        true => RightsCommand::RemoveMember { actor: actor_name(&body.actor)?.to_owned(), reason: None },
+    let (name, command) = match body.roles.is_empty() {
+        true => {
+            let name = actor_name(&body.actor)?.to_owned();
+            (name.clone(), RightsCommand::RemoveMember { actor: name, reason: None })
+        }
         false => {
             let actor = actor(&body.actor, &body.roles)?;
-            RightsCommand::SetRoles { actor: actor.name, roles: actor.roles }
+            (actor.name.clone(), RightsCommand::SetRoles { actor: actor.name, roles: actor.roles })
         }
     };
     state.app.administer(&caller, &meta, &command, &shown.credential()).await?;
     let (rights, _) = state.app.rights.fresh(caller.tenant).await?;
     let removed = || Membership { roles: BTreeSet::new(), changed_at: (state.app.clock)() };
-    let member = rights.members.get(&body.actor).cloned().unwrap_or_else(removed);
-    Ok(Json(MemberReply::of(&body.actor, &member)))
+    let member = rights.members.get(&name).cloned().unwrap_or_else(removed);
+    Ok(Json(MemberReply::of(&name, &member)))
 }
 
 /// Remove a member

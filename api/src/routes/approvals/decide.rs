@@ -46,7 +46,7 @@ impl From<Decision> for command::Decision {
 /// Decide an approval request
 ///
 /// The transition is validated again as of now. Requesters cannot approve their own requests. What an agent proposed is
-/// carried out as the act of whoever approves it, in their rights and under the rules as of now; if these refuse it, the
+/// carried out as the act of the person who approves it, in their rights and under the rules as of now; if these refuse it, the
 /// response lists every unmet condition and the proposal stays open. An agent decides nothing.
 #[utoipa::path(
     post, path = "/v1/approvals/{id}/decisions", tag = "approvals", request_body = DecisionBody,

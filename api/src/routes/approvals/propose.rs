@@ -81,7 +81,7 @@ pub(super) fn proposal(kind: Proposable, body: &Value, ids: &dyn Fn() -> Uuid) -
     let request = match kind {
         Proposable::Transition => read_body::<Move>(body).map(|body| body.request(ids)),
         Proposable::FollowUp => read_body::<FollowUp>(body).map(CommandRequest::from),
-        Proposable::Correction => read_body::<Correction>(body).and_then(Correction::request),
+        Proposable::Correction => read_body::<Correction>(body).and_then(|body| body.request(ids)),
     };
     let CommandRequest { command, effective_at } =
         request.map_err(|problem| problem.with_field_prefix("body."))?;

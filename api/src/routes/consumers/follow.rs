@@ -117,7 +117,7 @@ async fn poll(
     (limit, wait): (u32, Duration),
 ) -> Result<EventPage, Problem> {
     let (query, deadline) = (consumer.query(), Instant::now() + wait);
-    // What is read for streams is told of here, too, whichever process appended it.
+    // What is read for streams wakes this one, too, whichever process appended it.
     let feed = state.feeds.of(caller.tenant);
     let mut grown = feed.grown();
     let mut after = consumer.position;

@@ -120,7 +120,7 @@ impl ConsumerReply {
 /// The consumer of that name, if the caller follows by it.
 ///
 /// # Errors
-/// 404 where the caller is told of none, 403 where it is somebody else's.
+/// 404 where the caller sees none, 403 where it is somebody else's.
 async fn own(state: &AppState, caller: &Caller, name: &str) -> Result<ConsumerState, Problem> {
     let found = state.outbound.consumers().named(caller, name).await?;
     if found.is_of(caller) { Ok(found) } else { Err(not_own(&found)) }
@@ -129,7 +129,7 @@ async fn own(state: &AppState, caller: &Caller, name: &str) -> Result<ConsumerSt
 /// The consumer of that name, if the caller may make it begin again, or end it.
 ///
 /// # Errors
-/// 404 where the caller is told of none, 403 where it is somebody else's and the caller no administrator.
+/// 404 where the caller sees none, 403 where it is somebody else's and the caller no administrator.
 async fn managed(state: &AppState, caller: &Caller, name: &str) -> Result<ConsumerState, Problem> {
     let found = state.outbound.consumers().named(caller, name).await?;
     if found.is_managed_by(caller) { Ok(found) } else { Err(not_own(&found)) }

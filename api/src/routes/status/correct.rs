@@ -171,7 +171,6 @@ pub(crate) async fn correct(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use uuid::Uuid;
 
     use super::Correction;
     use crate::http::command::read_body;
@@ -181,7 +180,7 @@ mod tests {
     const MOVE: &str = "01930000-0000-7000-8000-000000000000";
 
     fn request(body: &Value) -> Result<CommandRequest, Problem> {
-        read_body::<Correction>(body)?.request(&Uuid::nil)
+        read_body::<Correction>(body)?.request(&uuid::Uuid::nil)
     }
 
     #[test]

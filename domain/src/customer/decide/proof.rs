@@ -534,7 +534,8 @@ mod tests {
         });
         let mut pipeline = deposits();
         pipeline.stages.iter_mut().for_each(|stage| stage.entry_form.fields.clear());
-        let approve = Settle { request: event_id(3), decision: Decision::Approve, note: None };
+        let approve =
+            Settle { request: event_id(3), decision: Decision::Approve, note: None, proposed: None };
         let story = |more: Option<CustomerEvent>| {
             let events = [in_landian("need_confirmed"), paid(), asked.clone()];
             given(events.into_iter().chain(more)).with_pipeline(pipeline.clone()).by(wang())

@@ -1,15 +1,16 @@
 //! An agent proposes, and a person decides: what is proposed is judged like a person's command, when it is proposed and again
-//! when it is approved, by the rights of whoever approves.
+//! when it is approved, by the rights of the person who approves.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::guard;
 use super::new_event::NewEvent;
-use super::settle::{by_somebody_else, by_the_clock, by_whoever_asked, explained, in_time};
+use super::settle::{by_somebody_else, by_the_clock, by_the_requester, explained, in_time};
 use crate::customer::command::{Amendment, Command, Decision, Proposal, Propose, ProposedCommand, Settle};
 use crate::customer::event::{CustomerEvent, ProposalOutcome, ProposalSettled, Proposed};
-use crate::customer::state::{Customer, OpenProposal};
+use crate::customer::requests::OpenProposal;
+use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
 
@@ -178,7 +179,7 @@ fn bearing(customer: &Customer, command: &ProposedCommand) -> (String, Option<St
     }
 }
 
-/// What becomes of a proposal. An approved one is carried out in the same append, as the act of whoever approves it.
+/// The outcome of a proposal. An approved one is carried out in the same append, as the act of the person who approves it.
 pub(super) fn settle(
     customer: &Customer,
     proposal: &OpenProposal,
@@ -210,7 +211,7 @@ pub(super) fn settle(
             Ok(vec![settled(ProposalOutcome::Rejected)])
         }
         Decision::Withdraw => {
-            Refusal::require_all([by_whoever_asked(&proposal.by, context), text])?;
+            Refusal::require_all([by_the_requester(&proposal.by, context), text])?;
             Ok(vec![settled(ProposalOutcome::Withdrawn)])
         }
         Decision::Expire => {
@@ -246,7 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::customer::command::{Correct, FollowUp, Note, Plan, Transition};
+    use crate::customer::command::{Correct, FollowUp, Note, Plan, Shown, Transition};
     use crate::customer::decide::spec::*;
     use crate::customer::event::{AgentModel, OnConflict, Proposable};
     use crate::{Actor, Role};
@@ -267,7 +268,7 @@ mod tests {
         Propose {
             agent: "agent:assistant".to_owned(),
             model: AgentModel { name: "assistant".to_owned(), version: "2026-05".to_owned() },
-            prompt: "Move whoever was rung".to_owned(),
+            prompt: "Move those who were rung".to_owned(),
             proposed: Box::new(proposed),
             body: json!({"to": "contacted"}),
         }
@@ -291,7 +292,7 @@ mod tests {
             body: Personal::from(json!({"to": "contacted"})),
             agent: "agent:assistant".to_owned(),
             model: AgentModel { name: "assistant".to_owned(), version: "2026-05".to_owned() },
-            prompt: Personal::from("Move whoever was rung".to_owned()),
+            prompt: Personal::from("Move those who were rung".to_owned()),
             expires_at: day(8),
         })
     }
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_carries_nothing_out_and_decides_nothing_whoever_it_acts_for() {
+    fn an_agent_carries_nothing_out_and_decides_nothing_for_anyone_it_acts_for() {
         for actor in [assistant(), wang(), root()] {
             let by = |spec: Spec| spec.by_agent(actor.clone());
             by(waiting()).when(to("contacted")).refuses([Code::AgentMayOnlyPropose]);
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_approved_proposal_is_carried_out_as_the_act_of_whoever_approves() {
+    fn an_approved_proposal_is_carried_out_as_the_act_of_the_person_who_approves() {
         let events = waiting().when(settle(Decision::Approve, moving("contacted"))).events();
         let [approved, made] = &events[..] else { panic!("{events:?}") };
         assert_eq!(
@@ -402,6 +403,7 @@ mod tests {
             change: Amendment::Void,
             reason: "never happened".to_owned(),
             on_conflict: OnConflict::Reject,
+            shown: Shown::default(),
         };
         let correct = || proposal(ProposedCommand::Correction(correct.clone()));
         let story = || given([registered_by_li(), proposed(), moved("new_lead", "contacted")]).at(day(3));
@@ -442,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proposal_expires_at_its_instant_and_is_taken_back_by_those_who_lead() {
+    fn a_proposal_expires_at_its_instant_and_is_taken_back_by_the_person_it_was_made_for() {
         let moment = TimeDelta::microseconds(1);
         let clock = || Actor::new("system:approval-expiry", []);
         let expire = || settle(Decision::Expire, moving("contacted"));
@@ -452,8 +454,8 @@ mod tests {
         waiting().at(day(8)).when(approve()).refuses([Code::ApprovalExpired]);
         waiting().at(day(8) - moment).when(approve()).events();
         let withdraw = || settle(Decision::Withdraw, moving("contacted"));
-        waiting().by(wang()).when(withdraw()).event();
-        waiting().by(zhao()).when(withdraw()).refuses([Code::NotOwnRequest]);
+        waiting().when(withdraw()).event();
+        waiting().by(wang()).when(withdraw()).refuses([Code::NotOwnRequest]);
     }
 
     #[test]

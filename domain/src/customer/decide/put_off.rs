@@ -10,7 +10,7 @@ use crate::{Context, Label};
 /// What the definition of the customer's primary journey asks of a push. What a file says is not asked. Whether a correction is a
 /// push is seen from the day before the wrong one.
 pub(super) fn permitted(customer: &Customer, said: &NewProfile, context: &Context<'_>) -> Vec<Violation> {
-    let held = customer.expected_close.as_ref();
+    let held = customer.last_expected_close();
     let before = match said.expected_close_correction {
         true => held.and_then(|held| held.before),
         false => held.map(|held| (held.on, held.pushes)),
@@ -195,6 +195,18 @@ mod tests {
         let _ = ruled(twice.clone(), rules()).when(close_on("2026-12-01", None)).event();
         let _ = ruled(twice.clone(), rules()).by(wang()).when(later()).event();
         let _ = ruled(twice, rules()).on_import().when(later()).event();
+    }
+
+    #[test]
+    fn a_day_that_was_withdrawn_still_counts_when_another_one_is_said() {
+        let mut events = said(&["2026-11-30", "2026-12-15"]);
+        let withdrawn =
+            ChangeDetails { clear: vec!["expected_close_on".to_owned()], ..ChangeDetails::default() };
+        events.push(given(events.clone()).when(withdrawn).event().event);
+        let rules = || PushRules { max_pushes: BTreeMap::from([(Role::Rep, 1)]), reason_after_days: Some(7) };
+        let later = ruled(events.clone(), rules()).when(close_on("2026-12-31", None));
+        let _ = later.refuses([Code::PushLimitReached, Code::ReasonRequired]);
+        let _ = ruled(events, rules()).when(close_on("2026-12-15", None)).event();
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct Proposed {
     pub expires_at: DateTime<Utc>,
 }
 
-/// What became of a proposal.
+/// The outcome of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProposalOutcome {
@@ -94,7 +94,7 @@ impl ProposalOutcome {
 pub struct ProposalSettled {
     /// The proposal.
     pub request: Uuid,
-    /// What became of it.
+    /// The outcome.
     pub outcome: ProposalOutcome,
     /// What was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -235,6 +235,27 @@ pub(crate) async fn everybody(
     }
 }
 
+/// What customers were called at an instant, as it was known. Each comes with whether it is erased.
+pub(super) async fn names_then(
+    snapshot: &Snapshot,
+    customers: impl Iterator<Item = (Uuid, bool)>,
+    at: &AsOf,
+) -> Result<HashMap<Uuid, String>> {
+    let customers: Vec<(Uuid, bool)> = customers.collect();
+    let known = snapshot.known(at);
+    let mut names = HashMap::new();
+    for together in customers.chunks(TOGETHER) {
+        let ids: Vec<Uuid> = together.iter().map(|(id, _)| *id).collect();
+        let facts = histories(snapshot.sources.log(), snapshot.tenant, &ids, known).await?;
+        for (id, erased) in together {
+            let facts = facts.get(id).map_or(&[][..], Vec::as_slice);
+            let name = then(*id, facts, at.micros(), *erased).and_then(|customer| customer.name);
+            names.extend(name.map(|name| (*id, name)));
+        }
+    }
+    Ok(names)
+}
+
 /// Whether a customer had been erased by an instant.
 fn was_erased(facts: &[Arc<DecodedEvent>], at: Micros) -> bool {
     let erasure = |fact: &&Arc<DecodedEvent>| matches!(fact.event.event, CustomerEvent::Erased(_));

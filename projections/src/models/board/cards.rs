@@ -11,6 +11,7 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
+use super::as_of::names_then;
 use super::customer::Customer;
 use super::expected_close::ExpectedClose;
 use super::places::{CardPage, Place, Places, StagePlaces, read_cursor};
@@ -199,7 +200,12 @@ pub(super) async fn report(
     name: StageNaming<'_>,
 ) -> Result<BoardReport> {
     let shown = places.by_stage.values().flat_map(|here| &here.page);
-    let customers = customers(snapshot, shown).await?;
+    let mut customers = customers(snapshot, shown).await?;
+    if !query.now {
+        let shown = customers.values().map(|customer| (customer.id, customer.erased));
+        let mut names = names_then(snapshot, shown, &query.at).await?;
+        customers.values_mut().for_each(|customer| customer.name = names.remove(&customer.id));
+    }
     let total: usize = places.by_stage.values().map(|here| here.figures.count).sum();
     let mut versions = BTreeSet::new();
     let mut stages = Vec::new();

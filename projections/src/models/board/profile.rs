@@ -26,6 +26,9 @@ pub(super) struct ClearProfile {
     pub(super) delivered_on: Option<NaiveDate>,
     pub(super) postponed_until: Option<NaiveDate>,
     pub(super) expected_close: Option<KnownClose>,
+    /// When it was expected to close until that was withdrawn: a day that is said afterwards puts this one off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) withdrawn_close: Option<KnownClose>,
     pub(super) won_amount: Option<Money>,
     pub(super) satisfaction: Option<u8>,
     /// The last score of each scorer, intake's first.
@@ -105,11 +108,11 @@ impl ClearProfile {
         set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
         match said.expected_close_on {
             Some(on) => {
-                let held = self.expected_close.take();
+                let held = self.expected_close.take().or(self.withdrawn_close.take());
                 self.expected_close = Some(KnownClose::said(held, on, said));
             }
             None if said.cleared.iter().any(|cleared| cleared == "expected_close_on") => {
-                self.expected_close = None;
+                self.withdrawn_close = self.expected_close.take().or(self.withdrawn_close.take());
             }
             None => {}
         }
