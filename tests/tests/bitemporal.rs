@@ -216,6 +216,8 @@ async fn a_rep_may_backdate_a_week_with_a_reason_and_no_further() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_and_the_list_are_read_as_they_stood_and_as_they_were_known() {
     let story = Story::told().await;
+    // Somebody is known who owns nobody.
+    let _ = story.team.rep("li");
     let details = json!({
         "tier": "A", "tags": ["vip"], "amount": {"amount": "900.00", "currency": "CNY"},
         "effective_at": instant(story.began + Duration::days(3)),

@@ -189,6 +189,8 @@ async fn a_forgotten_person_may_come_back_as_somebody_new() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_looks_alike_is_suspected_with_a_score_and_reasons() {
     let team = Team::on("landian-6").await;
+    // Somebody is known who owns nobody.
+    let _ = team.rep("li");
     let wang = team.manager("wang");
     let first = wang.register(team.customer("深圳市海港食品有限公司 Harbour Foods Ltd.")).await;
     let same = wang.register(team.customer("海港食品（深圳）股份有限公司")).await;

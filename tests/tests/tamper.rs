@@ -493,6 +493,9 @@ async fn everything(installation: &Installation) {
     assert_eq!(admin.create_pipeline("landian-6").await.status, 201);
     let hook = json!({"url": "https://erp.example/hook", "types": ["customer.noted"]});
     drop(admin.post("/v1/webhooks", hook).await.expect(201));
+    let follower = json!({"name": "warehouse", "start": {"position": 0}});
+    drop(admin.post("/v1/consumers", follower).await.expect(201));
+    drop(admin.post("/v1/consumers/warehouse/acknowledgements", json!({"position": 2})).await.expect(200));
     drop(admin.post("/v1/admin/members", json!({"actor": "rep:li", "roles": ["rep"]})).await.expect(200));
     let key = admin.post("/v1/admin/keys", json!({"actor": "rep:sun", "roles": ["rep"]})).await.expect(201);
     let revoked = admin.call(Method::DELETE, &format!("/v1/admin/keys/{}", key.text_at("/id")));

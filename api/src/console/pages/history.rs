@@ -95,7 +95,7 @@ fn happening(layout: &Layout, data: &PageData, item: &Value, view: &str) -> Mark
                 time datetime=(text(&item["effective_at"])) { (locale.moment(&item["effective_at"])) }
             }
             (way(locale, data, item, is_void))
-            // Of a correction the note is its reason, which stands above.
+            // Of a correction the note is its reason, of a reminder its text, which stand there already.
             @if let Some(note) = item["note"].as_str().filter(|note| !is_said(item, note)) { p { (note) } }
             @if let Some(step) = item["data"]["next_step"].as_str() {
                 p.hint { (locale.text("下一步：", "Next: ")) (step) }
@@ -170,9 +170,10 @@ fn correct(locale: Locale, data: &PageData, item: &Value) -> Markup {
     form(locale, data, None, "corrections", "", locale.text("更正…", "Correct…"), &schema)
 }
 
-/// Whether a note stands among the fields of the entry, which are shown, too.
+/// Whether a note is the reason, or the text in one of its languages, which stand there already.
 fn is_said(item: &Value, note: &str) -> bool {
-    ["reason", "text"].iter().any(|name| item["data"][name] == note)
+    let texts = item["data"]["text"].as_object();
+    item["data"]["reason"] == note || texts.is_some_and(|texts| texts.values().any(|text| text == note))
 }
 
 #[cfg(test)]
