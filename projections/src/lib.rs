@@ -45,4 +45,4 @@ pub use log::absorbers;
 pub use maturity::Maturity;
 pub use models::{board, dwell, timeline, work};
 pub use projections::Projections;
-pub use query::{AnyOf, AsOf, CohortFilter};
+pub use query::{AnyOf, AsOf, CohortFilter, ProfileFilter};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
+use waymark_domain::{Owner, PerField, ProfileTexts};
 use waymark_eventstore::Position;
 
 use crate::db::Value;
@@ -75,6 +75,17 @@ impl From<&str> for AnyOf {
     }
 }
 
+/// What the texts of a profile must be.
+pub type ProfileFilter = PerField<Option<AnyOf>>;
+
+/// Whether texts of a profile are what is wanted.
+pub(crate) fn has_texts(wanted: &ProfileFilter, held: &ProfileTexts) -> bool {
+    wanted.iter().all(|(field, wanted)| {
+        let is = |wanted: &AnyOf| held.text(field).is_some_and(|held| wanted.contains(held));
+        wanted.as_ref().is_none_or(is)
+    })
+}
+
 /// Which customers count. All that are set must hold, for the customer as it was at the instant asked about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CohortFilter {
@@ -92,10 +103,8 @@ pub struct CohortFilter {
     pub sub_status: Option<AnyOf>,
     /// The value tier.
     pub tier: Option<AnyOf>,
-    /// The line of business.
-    pub industry: Option<AnyOf>,
-    /// The region.
-    pub region: Option<AnyOf>,
+    /// The texts of the profile, of those that reports look at.
+    pub texts: ProfileFilter,
     /// The pipeline version under which they last moved.
     pub version: Option<u32>,
     /// These customers alone.

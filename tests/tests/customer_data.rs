@@ -4,6 +4,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use waymark_api::domain::ProfileField;
 use waymark_tests::{Client, Team, papers};
 
 async fn declare(admin: &Client, key: &str, kind: &str, more: Value) {
@@ -91,6 +92,51 @@ async fn the_facts_of_a_deal_are_kept_changed_cleared_and_listed_by_and_move_nob
     let shown = li.customer(&id).await;
     assert!(shown.at("/postponed_until").is_null() && shown.at("/contract").is_null());
     assert_eq!(shown.at("/satisfaction"), 9);
+}
+
+/// What is declared once is everywhere: set at registration and later, shown, listed by, counted and grouped by, exported, emptied.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_text_of_the_profile_is_set_shown_listed_by_reported_exported_and_taken_away() {
+    let team = Team::on("helloword-13").await;
+    let (li, wang, admin) = (team.rep("li"), team.manager("wang"), team.admin());
+    for field in ProfileField::ALL {
+        let key = field.key();
+        let mut body = team.customer_of("li", &format!("With {key}"));
+        body[key] = json!("first");
+        let id = li.register(body).await;
+        assert_eq!(li.customer(&id).await.at(&format!("/{key}")), "first", "{key}");
+        let refused = li.command(&id, "details", json!({key: "two\nlines"})).await.expect(422);
+        assert_eq!(refused.text_at("/violations/0/field"), key);
+        let _ = li.command(&id, "details", json!({key: "second"})).await.expect(200);
+        drop(admin.caught_up().await);
+        let listed = async |value: &str| {
+            let found = li.get(&format!("/v1/customers?{key}={value}")).await.expect(200).items();
+            found.iter().map(|one| one["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (listed("first").await, listed("second,third").await),
+            (vec![], vec![id.clone()]),
+            "{key}"
+        );
+        let board = format!("/v1/boards/helloword-13?{key}=second");
+        let groups = format!("/v1/dwell/helloword-13?group_by={key}");
+        if field.is_in_reports() {
+            assert_eq!(wang.get(&board).await.expect(200).at("/total"), 1, "{key}");
+            let groups = wang.get(&groups).await.expect(200);
+            let groups = groups.at("/groups").as_array().cloned().unwrap_or_default();
+            assert!(groups.iter().any(|group| group["key"][key] == "second"), "{key}: {groups:?}");
+            let exported = wang.get("/v1/exports/customers?format=csv").await.expect(200).text;
+            let header = exported.lines().next().unwrap_or_default();
+            assert!(header.split(',').any(|column| column == key), "{key}: {header}");
+        } else {
+            let _ = wang.get(&board).await.refused(422, "unknown-parameter");
+            let _ = wang.get(&groups).await.expect(422);
+        }
+        let _ = li.command(&id, "details", json!({key: null})).await.expect(200);
+        drop(admin.caught_up().await);
+        assert!(li.customer(&id).await.at(&format!("/{key}")).is_null(), "{key}");
+        assert!(listed("second").await.is_empty(), "{key}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

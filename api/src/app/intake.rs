@@ -130,7 +130,7 @@ impl App {
             score: score.points,
             source: register.source.as_deref(),
             channel: register.channel.as_deref(),
-            region: register.profile.region.as_deref(),
+            region: register.profile.texts.region(),
         };
         let high = score.points >= settings.threshold;
         let assigned = if named { None } else { self.assigned(caller, &company, &settings, lead).await? };

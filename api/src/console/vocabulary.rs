@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::i18n::{Locale, read};
+use crate::domain::ProfileField;
 
 impl Locale {
     /// What happened, in a word or two.
@@ -14,8 +15,17 @@ impl Locale {
     /// What a field is called: by the last part of its path. One that somebody declared is called as they called it.
     pub(super) fn caption(self, name: &str) -> String {
         let last = name.rsplit('.').next().unwrap_or(name);
+        if let Some(field) = ProfileField::parse(last) {
+            return self.name_of(field).to_owned();
+        }
         let known = CAPTIONS.iter().find(|(known, ..)| *known == last);
         known.map_or_else(|| last.replace('_', " "), |(_, zh, en)| self.text(zh, en).to_owned())
+    }
+
+    /// What a text of the profile is called.
+    pub(super) fn name_of(self, field: ProfileField) -> &'static str {
+        let (zh, en) = field.names();
+        self.text(zh, en)
     }
 
     /// What a field holds: instants in the reader's zone, texts in the reader's language, and of what has parts each with its
@@ -227,7 +237,6 @@ const CAPTIONS: &[(&str, &str, &str)] = &[
     ("host", "地址", "Host"),
     ("id", "编号", "ID"),
     ("import", "导入", "Import"),
-    ("industry", "行业", "Industry"),
     ("intake", "线索分配", "Lead intake"),
     ("into", "并入", "Into"),
     ("issued_by", "签发方", "Issued by"),
@@ -286,7 +295,6 @@ const CAPTIONS: &[(&str, &str, &str)] = &[
     ("recorded_late", "补录", "Recorded late"),
     ("reference", "编号或链接", "Reference"),
     ("referred", "推荐的客户", "Referred"),
-    ("region", "地区", "Region"),
     ("regions", "地区", "Regions"),
     ("reminders", "提醒", "Reminders"),
     ("rep", "销售", "Rep"),

@@ -1,5 +1,8 @@
 //! The customers that a caller sees, and what a row says of each.
 
+use std::sync::LazyLock;
+
+use waymark_domain::ProfileField;
 use waymark_domain::customer::event::ContactKind;
 use waymark_projections::board::{CustomerFilter, CustomerReport};
 
@@ -12,7 +15,13 @@ use crate::auth::disclosure::shown;
 /// Customers read at a time.
 const CUSTOMERS: u32 = 500;
 
-pub(super) const CUSTOMER: [Column; 23] = [
+/// The columns, with one for each text of the profile that reports look at.
+pub(super) static CUSTOMER: LazyLock<Vec<Column>> = LazyLock::new(|| {
+    let texts = ProfileField::IN_REPORTS.map(|field| column(field.key(), Text));
+    [&BEFORE_TEXTS[..], &texts, &AFTER_TEXTS].concat()
+});
+
+const BEFORE_TEXTS: [Column; 19] = [
     column("customer", Text),
     column("external_id", Text),
     column("name", Text),
@@ -32,11 +41,8 @@ pub(super) const CUSTOMER: [Column; 23] = [
     column("tier", Text),
     column("source", Text),
     column("channel", Text),
-    column("region", Text),
-    column("industry", Text),
-    column("tags", Text),
-    column("fields", Text),
 ];
+const AFTER_TEXTS: [Column; 2] = [column("tags", Text), column("fields", Text)];
 
 /// The customers that a caller sees, as they stood.
 pub(super) struct Customers<'a> {
@@ -103,7 +109,7 @@ pub(super) fn customer_row(customer: &CustomerReport, pipeline: Option<&str>) ->
     });
     let amount = customer.amount.as_ref();
     let tags = customer.tags.join("; ");
-    vec![
+    let before = [
         Cell::Text(customer.id.to_string()),
         Cell::text(customer.external_id.clone()),
         Cell::text(customer.name.clone()),
@@ -123,9 +129,11 @@ pub(super) fn customer_row(customer: &CustomerReport, pipeline: Option<&str>) ->
         Cell::text(customer.tier.clone()),
         Cell::text(customer.source.clone()),
         Cell::text(customer.channel.clone()),
-        Cell::text(customer.region.clone()),
-        Cell::text(customer.industry.clone()),
+    ];
+    let texts = ProfileField::IN_REPORTS.map(|field| Cell::text(customer.texts.text(field)));
+    let after = [
         if tags.is_empty() { Cell::Empty } else { Cell::Text(tags) },
         Cell::text(customer.fields.as_ref().and_then(|fields| serde_json::to_string(fields).ok())),
-    ]
+    ];
+    before.into_iter().chain(texts).chain(after).collect()
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use waymark_domain::ProfileField;
 use waymark_projections::board::CustomerReport;
 
 use super::entered::Entered;
@@ -16,13 +17,18 @@ use super::table::{Cell, Column, ColumnType, instant_text};
 const ALWAYS: &str = "1970-01-01T00:00:00Z";
 
 /// The attributes of each type of objects.
-const OBJECT_TYPES: [(&str, &[&str]); 5] = [
-    ("customer", &["external_id", "tier", "source", "channel", "region", "industry", "amount", "currency"]),
-    ("journey", &["pipeline"]),
-    ("rep", &["name"]),
-    ("pool", &["key"]),
-    ("pipeline_version", &["pipeline", "version"]),
-];
+fn object_types() -> [(&'static str, Vec<&'static str>); 5] {
+    let before = ["external_id", "tier", "source", "channel"];
+    let texts = ProfileField::IN_REPORTS.map(ProfileField::key);
+    [
+        ("customer", [&before[..], &texts, &["amount", "currency"]].concat()),
+        ("journey", vec!["pipeline"]),
+        ("rep", vec!["name"]),
+        ("pool", vec!["key"]),
+        ("pipeline_version", vec!["pipeline", "version"]),
+    ]
+}
+
 /// What is collected while objects and events are written.
 pub(super) struct Ocel {
     /// The attributes of every type of events.
@@ -61,7 +67,7 @@ impl Ocel {
 
     /// The types, and the beginning of the objects.
     pub(super) fn begin(&self, out: &mut String) {
-        let objects = OBJECT_TYPES.map(|(name, attributes)| {
+        let objects = object_types().map(|(name, attributes)| {
             let attributes: Vec<Value> =
                 attributes.iter().map(|name| json!({"name": name, "type": "string"})).collect();
             json!({"name": name, "attributes": attributes})
@@ -81,16 +87,18 @@ impl Ocel {
     /// A customer, and whose it is.
     pub(super) fn customer(&mut self, customer: &CustomerReport, out: &mut String) {
         let amount = customer.amount.as_ref();
-        let values = [
+        let before = [
             ("external_id", customer.external_id.clone()),
             ("tier", customer.tier.clone()),
             ("source", customer.source.clone()),
             ("channel", customer.channel.clone()),
-            ("region", customer.region.clone()),
-            ("industry", customer.industry.clone()),
+        ];
+        let texts = ProfileField::IN_REPORTS.map(|field| (field.key(), customer.texts.get(field).clone()));
+        let after = [
             ("amount", amount.map(|amount| amount.amount.clone())),
             ("currency", amount.map(|amount| amount.currency.clone())),
         ];
+        let values: Vec<_> = before.into_iter().chain(texts).chain(after).collect();
         let owner = if customer.owner.kind == "pool" {
             self.pools.insert(customer.owner.id.clone());
             format!("pool:{}", customer.owner.id)

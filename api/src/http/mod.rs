@@ -15,6 +15,7 @@ pub mod patch;
 pub mod path;
 pub mod person;
 mod position;
+pub mod profile;
 pub mod query;
 mod router;
 pub mod strict;

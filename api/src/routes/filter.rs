@@ -3,23 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::customers::body::OwnerName;
 use super::people::{no_team, require_owner};
 use super::{AppState, fields, known};
 use crate::app::Caller;
-use crate::domain::{Label, Owner};
+use crate::domain::{Label, Owner, ProfileField, ProfileTexts};
 use crate::http::Instant;
+use crate::http::profile::{self, Beside};
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
-use crate::projections::{AnyOf, AsOf, CohortFilter};
+use crate::projections::{AnyOf, AsOf, CohortFilter, ProfileFilter};
 
 /// Which customers count. All given filters must match.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CustomerFilterParams {
+    own: OwnParams,
+    /// The texts of the profile that reports look at, each a parameter by its name.
+    texts: ProfileTexts,
+}
+
+/// The parameters of the filter that are no texts of the profile.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct CustomerFilterParams {
+struct OwnParams {
     /// The owner: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<OwnerName>,
@@ -36,10 +46,6 @@ pub(super) struct CustomerFilterParams {
     sub_status: Option<String>,
     /// The value tier.
     tier: Option<String>,
-    /// The industry.
-    industry: Option<String>,
-    /// The region.
-    region: Option<String>,
     /// The pipeline version of the customer's last transition.
     version: Option<u32>,
     /// What the custom field of that key held, such as `field:budget=high`; may appear for several keys.
@@ -48,33 +54,48 @@ pub(super) struct CustomerFilterParams {
     fields: Option<BTreeMap<String, String>>,
 }
 
+impl<'de> Deserialize<'de> for CustomerFilterParams {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut texts = ProfileTexts::default();
+        let own = OwnParams::deserialize(Beside::new(deserializer, ProfileField::is_in_reports, &mut texts))?;
+        Ok(Self { own, texts })
+    }
+}
+
+impl IntoParams for CustomerFilterParams {
+    fn into_params(of: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        profile::parameters_after("tier", ProfileField::is_in_reports, OwnParams::into_params(of))
+    }
+}
+
 impl CustomerFilterParams {
     /// The parameters that were given, each in the one form that it has.
     pub(super) fn pairs(&self) -> Vec<(String, String)> {
-        let owner = self.owner.as_ref().map(|owner| match &owner.0 {
+        let own = &self.own;
+        let owner = own.owner.as_ref().map(|owner| match &owner.0 {
             Owner::Rep(rep) => format!("rep:{rep}"),
             Owner::Pool(pool) => format!("pool:{pool}"),
         });
         let given = [
             ("owner", owner),
-            ("team", self.team.clone()),
-            ("source", self.source.clone()),
-            ("channel", self.channel.clone()),
-            ("tag", self.tag.clone()),
-            ("sub_status", self.sub_status.clone()),
-            ("tier", self.tier.clone()),
-            ("industry", self.industry.clone()),
-            ("region", self.region.clone()),
-            ("version", self.version.map(|version| version.to_string())),
+            ("team", own.team.clone()),
+            ("source", own.source.clone()),
+            ("channel", own.channel.clone()),
+            ("tag", own.tag.clone()),
+            ("sub_status", own.sub_status.clone()),
+            ("tier", own.tier.clone()),
         ];
-        let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let fields = self.fields.iter().flatten();
+        let texts = self.texts.iter().map(|(field, text)| (field.key(), text.clone()));
+        let version = ("version", own.version.map(|version| version.to_string()));
+        let given = given.into_iter().chain(texts).chain([version]);
+        let given = given.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let fields = own.fields.iter().flatten();
         given.chain(fields.map(|(key, value)| (format!("field:{key}"), value.clone()))).collect()
     }
 
     /// Takes out whose customers count, where a report means the people themselves: the owner and the team.
     pub(super) fn take_people(&mut self) -> (Option<Owner>, Option<String>) {
-        (self.owner.take().map(|owner| owner.0), self.team.take())
+        (self.own.owner.take().map(|owner| owner.0), self.own.team.take())
     }
 
     /// The filter, with the team of the instant asked about, and what the caller sees now.
@@ -88,7 +109,7 @@ impl CustomerFilterParams {
         caller: &Caller,
         at: &AsOf,
     ) -> Result<CohortFilter, Problem> {
-        let who = self;
+        let Self { own: who, texts } = self;
         require_owner(state, caller, who.owner.as_ref().map(|owner| &owner.0)).await?;
         let reps = match &who.team {
             Some(team) => Some(reps(state, caller, team, at).await?),
@@ -109,8 +130,7 @@ impl CustomerFilterParams {
             tag: any_of(who.tag),
             sub_status: known::sub_statuses(state, caller, who.sub_status).await?,
             tier: any_of(who.tier),
-            industry: any_of(who.industry),
-            region: any_of(who.region),
+            texts: any_of_texts(texts),
             version: who.version,
             among,
             visibility: state.app.visibility(caller).await?,
@@ -121,6 +141,11 @@ impl CustomerFilterParams {
 /// The values of a parameter that takes several, separated by commas.
 pub(super) fn any_of(parameter: Option<String>) -> Option<AnyOf> {
     parameter.map(|text| AnyOf::read(&text))
+}
+
+/// The same of each text of the profile.
+pub(super) fn any_of_texts(parameters: ProfileTexts) -> ProfileFilter {
+    parameters.map(|_, text| any_of(text))
 }
 
 /// The reps of a team at an instant, as known then.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use super::contact::NewContact;
 use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
-use crate::Owner;
+use crate::{Owner, ProfileTexts};
 pub use documents::{AddDocument, Shown};
 pub use holds::{PlaceLegalHold, ReleaseLegalHold};
 pub use proposals::{Proposal, Propose, ProposedCommand};
@@ -127,12 +127,8 @@ pub struct NewProfile {
     pub credit_code: Option<String>,
     /// All ids that channels know the person by: channel and id.
     pub channel_ids: Option<Vec<(String, String)>>,
-    /// The line of business.
-    pub industry: Option<String>,
-    /// The region.
-    pub region: Option<String>,
-    /// The kind of service.
-    pub service_type: Option<String>,
+    /// The plain texts.
+    pub texts: ProfileTexts,
     /// The contract's days.
     pub contract: Option<Contract>,
     /// The day of delivery.

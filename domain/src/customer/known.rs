@@ -105,9 +105,7 @@ impl Known {
         let cleared = |name: &str| said.cleared.iter().any(|cleared| cleared == name);
         let known = &mut self.profile;
         set(&mut known.credit_code, cleared("credit_code"), &said.credit_code);
-        set(&mut known.industry, cleared("industry"), &said.industry);
-        set(&mut known.region, cleared("region"), &said.region);
-        set(&mut known.service_type, cleared("service_type"), &said.service_type);
+        known.texts.learn(&said.texts, cleared);
         set(&mut known.contract, cleared("contract"), &said.contract);
         set(&mut known.delivered_on, cleared("delivered_on"), &said.delivered_on);
         set(&mut known.postponed_until, cleared("postponed_until"), &said.postponed_until);
@@ -183,9 +181,7 @@ impl Known {
         Profile {
             credit_code: lacking(&own.credit_code, &other.credit_code),
             channel_ids: united(&ids(own), &ids(other), same_id, MAX_CHANNEL_IDS),
-            industry: lacking(&own.industry, &other.industry),
-            region: lacking(&own.region, &other.region),
-            service_type: lacking(&own.service_type, &other.service_type),
+            texts: own.texts.lacking(&other.texts),
             contract: lacking(&own.contract, &other.contract),
             delivered_on: lacking(&own.delivered_on, &other.delivered_on),
             postponed_until: lacking(&own.postponed_until, &other.postponed_until),
@@ -270,6 +266,7 @@ fn same_contact(one: &Contact, other: &Contact) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::decide::spec::registered_in_full;
     use crate::customer::event::ContactKind;
 
     fn phone(value: &str) -> Contact {
@@ -277,9 +274,7 @@ mod tests {
     }
 
     fn full() -> Known {
-        let golden = include_str!("../../golden/customer.registered.v2.json");
-        let data = serde_json::value::RawValue::from_string(golden.to_owned()).unwrap();
-        Known::fold([&CustomerEvent::decode("customer.registered", 2, &data).unwrap().unwrap()])
+        Known::fold([&registered_in_full()])
     }
 
     #[test]

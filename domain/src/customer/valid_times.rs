@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{CLEARABLE, CustomerEvent, DetailsChanged, Profile, Recorded};
+use crate::ProfileField;
 
 /// The attributes that are no details: what must be done next, and the warning that a customer may be lost.
 const PLAN: &str = "next_plan";
@@ -127,16 +128,13 @@ impl Profile {
             || match attribute {
                 "credit_code" => self.credit_code.is_some(),
                 "channel_ids" => self.channel_ids.is_some(),
-                "industry" => self.industry.is_some(),
-                "region" => self.region.is_some(),
-                "service_type" => self.service_type.is_some(),
                 "contract" => self.contract.is_some(),
                 "delivered_on" => self.delivered_on.is_some(),
                 "postponed_until" => self.postponed_until.is_some(),
                 "expected_close_on" => self.expected_close_on.is_some(),
                 "won_amount" => self.won_amount.is_some(),
                 "satisfaction" => self.satisfaction.is_some(),
-                _ => false,
+                text => ProfileField::parse(text).is_some_and(|field| self.texts.get(field).is_some()),
             }
     }
 
@@ -145,9 +143,6 @@ impl Profile {
         match attribute {
             "credit_code" => self.credit_code = None,
             "channel_ids" => self.channel_ids = None,
-            "industry" => self.industry = None,
-            "region" => self.region = None,
-            "service_type" => self.service_type = None,
             "contract" => self.contract = None,
             "delivered_on" => self.delivered_on = None,
             "postponed_until" => self.postponed_until = None,
@@ -157,7 +152,11 @@ impl Profile {
             }
             "won_amount" => self.won_amount = None,
             "satisfaction" => self.satisfaction = None,
-            _ => {}
+            text => {
+                if let Some(field) = ProfileField::parse(text) {
+                    *self.texts.get_mut(field) = None;
+                }
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalogue::event_types;
 use crate::pipeline::schema;
+use crate::profile_field::{ProfileField, SinceVersion};
 
 /// Marks a member that an event has only from a version of its type on.
 const SINCE: &str = "sinceVersion";
@@ -140,9 +141,32 @@ fn parts() -> &'static Parts {
         shared.extend(definition());
         let families =
             [include_str!("customer.json"), include_str!("pipeline.json"), include_str!("company.json")];
-        Parts { shared, types: families.into_iter().flat_map(read).collect() }
+        let mut types = families.into_iter().flat_map(read).collect();
+        add_profile_fields(&mut types);
+        Parts { shared, types }
     });
     &PARTS
+}
+
+/// The texts of a profile, where an event has one.
+fn add_profile_fields(types: &mut Map<String, Value>) {
+    let since = |field: ProfileField, of: fn(SinceVersion) -> u32| field.since().map(of);
+    for field in ProfileField::ALL {
+        for (event_type, profile, since) in [
+            ("customer.registered", "/properties/profile", since(field, |since| since.registered)),
+            ("customer.details_changed", "/properties/profile", since(field, |since| since.details_changed)),
+            ("customer.absorbed", "/properties/details/properties/profile", None),
+        ] {
+            let mut text = json!({"type": "string"});
+            if let Some(since) = since {
+                text[SINCE] = since.into();
+            }
+            let members = types.get_mut(event_type).and_then(|data| data.pointer_mut(profile));
+            if let Some(members) = members {
+                members["properties"][field.key()] = text;
+            }
+        }
+    }
 }
 
 #[expect(clippy::expect_used, reason = "the files are part of the program, and tests read them")]

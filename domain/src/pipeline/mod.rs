@@ -19,6 +19,7 @@ mod tests;
 pub mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,7 @@ use crate::actor::{Actor, Role};
 use crate::calendar::Calendar;
 use crate::customer::event::TransactionKind;
 use crate::pool::{Pool, PoolKind};
+use crate::profile_field::ProfileField;
 
 /// The most stages of a pipeline; as many items any other list of its definition has at most.
 pub const MOST_STAGES: usize = 200;
@@ -148,26 +150,12 @@ pub struct EntryForm {
 }
 
 /// What entry forms call the parts of a customer that are not custom fields. A custom field is called by its name.
-pub const CUSTOMER_FIELDS: &[&str] = &[
-    "name",
-    "external_id",
-    "contacts",
-    "source",
-    "channel",
-    "tags",
-    "tier",
-    "amount",
-    "credit_code",
-    "industry",
-    "region",
-    "service_type",
-    "contract",
-    "contract_end",
-    "delivered_on",
-    "postponed_until",
-    "won_amount",
-    "satisfaction",
-];
+pub static CUSTOMER_FIELDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let first =
+        ["name", "external_id", "contacts", "source", "channel", "tags", "tier", "amount", "credit_code"];
+    let last = ["contract", "contract_end", "delivered_on", "postponed_until", "won_amount", "satisfaction"];
+    [&first[..], &ProfileField::KEYS, &last].concat()
+});
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 fn is_zero(number: &u32) -> bool {

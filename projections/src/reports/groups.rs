@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::field::{Fields, words};
+use waymark_domain::{Owner, ProfileField};
 use waymark_eventstore::Position;
 
 use super::{journeys, known, pasts};
@@ -37,10 +37,8 @@ pub enum GroupKey {
     Channel,
     /// The value tier.
     Tier,
-    /// The region.
-    Region,
-    /// The line of business.
-    Industry,
+    /// A text of the profile, of those that reports look at.
+    Profile(ProfileField),
     /// The pipeline version under which the customer last moved.
     Version,
     /// The sub-status that the customer's journey in the pipeline stands in.
@@ -60,20 +58,11 @@ const FIELD: &str = "field:";
 
 impl GroupKey {
     /// Every key but those of fields.
-    pub const ALL: [Self; 12] = [
-        Self::Owner,
-        Self::Team,
-        Self::Source,
-        Self::Channel,
-        Self::Tier,
-        Self::Region,
-        Self::Industry,
-        Self::Version,
-        Self::SubStatus,
-        Self::LostReason,
-        Self::Month,
-        Self::Quarter,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let first = [Self::Owner, Self::Team, Self::Source, Self::Channel, Self::Tier];
+        let last = [Self::Version, Self::SubStatus, Self::LostReason, Self::Month, Self::Quarter];
+        first.into_iter().chain(ProfileField::IN_REPORTS.map(Self::Profile)).chain(last)
+    }
 
     /// The word under which it stands in questions and answers.
     #[must_use]
@@ -84,8 +73,7 @@ impl GroupKey {
             Self::Source => "source",
             Self::Channel => "channel",
             Self::Tier => "tier",
-            Self::Region => "region",
-            Self::Industry => "industry",
+            Self::Profile(field) => field.key(),
             Self::Version => "version",
             Self::SubStatus => "sub_status",
             Self::LostReason => "lost_reason",
@@ -100,7 +88,7 @@ impl GroupKey {
     pub fn parse(word: &str) -> Option<Self> {
         match word.strip_prefix(FIELD) {
             Some(key) => (!key.is_empty()).then(|| Self::Field(key.to_owned())),
-            None => Self::ALL.into_iter().find(|key| key.word() == word),
+            None => Self::all().find(|key| key.word() == word),
         }
     }
 
@@ -135,8 +123,7 @@ impl GroupKey {
             Self::Source => past.source.clone(),
             Self::Channel => past.channel.clone(),
             Self::Tier => past.tier.clone(),
-            Self::Region => past.region.clone(),
-            Self::Industry => past.industry.clone(),
+            Self::Profile(field) => past.texts.get(*field).clone(),
             Self::Version => Some(past.version.to_string()),
             Self::SubStatus => past.sub_statuses.get(member.pipeline).cloned(),
             Self::LostReason => member.lost_reason.cloned(),

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::customer::event::{PointsKind, TransactionKind};
+use waymark_domain::{Owner, ProfileField};
 use waymark_eventstore::Position;
 
 use super::page::{Page, Pages};
@@ -82,7 +82,7 @@ pub struct TraitReport {
 /// What the loyal are like in one respect.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ProfileReport {
-    /// The respect: `stage`, `tier`, `source`, `channel`, `industry`, `region`, `tag` or `owner`.
+    /// The respect: `stage`, `tier`, `source`, `channel`, {texts that reports look at}, `tag` or `owner`.
     pub by: String,
     /// What was found, the most frequent among the loyal first.
     pub values: Vec<TraitReport>,
@@ -303,7 +303,10 @@ fn programme<'a>(
 type Traits = Vec<(&'static str, String)>;
 
 /// The respects, in the order in which they are reported.
-const RESPECTS: [&str; 8] = ["stage", "tier", "source", "channel", "industry", "region", "tag", "owner"];
+fn respects() -> impl Iterator<Item = &'static str> {
+    let texts = ProfileField::ALL.into_iter().filter(|field| field.is_in_reports()).map(ProfileField::key);
+    ["stage", "tier", "source", "channel"].into_iter().chain(texts).chain(["tag", "owner"])
+}
 
 fn traits_of(then: Option<&CustomerVersion>, stage: Option<&str>) -> Traits {
     let mut traits: Traits = stage.map(|stage| ("stage", stage.to_owned())).into_iter().collect();
@@ -312,14 +315,10 @@ fn traits_of(then: Option<&CustomerVersion>, stage: Option<&str>) -> Traits {
         Owner::Rep(rep) => Some(format!("rep:{rep}")),
         Owner::Pool(_) => None,
     };
-    for (respect, value) in [
-        ("tier", &then.tier),
-        ("source", &then.source),
-        ("channel", &then.channel),
-        ("industry", &then.industry),
-        ("region", &then.region),
-        ("owner", &owner),
-    ] {
+    let texts = then.texts.iter().map(|(field, text)| (field.key(), text));
+    let others =
+        [("tier", &then.tier), ("source", &then.source), ("channel", &then.channel), ("owner", &owner)];
+    for (respect, value) in others.into_iter().chain(texts) {
         traits.extend(value.clone().map(|value| (respect, value)));
     }
     traits.extend(then.tags.iter().map(|tag| ("tag", tag.clone())));
@@ -347,13 +346,13 @@ fn profile(loyal: &[Traits], others: &[Traits]) -> Vec<ProfileReport> {
             lift: lift.map(|(share, others)| share.share / others.share),
         }
     };
-    let of_respect = |respect: &&str| {
+    let of_respect = |respect: &'static str| {
         let mut values: Vec<TraitReport> =
-            counts.iter().filter(|((by, _), _)| by == respect).map(trait_report).collect();
+            counts.iter().filter(|((by, _), _)| *by == respect).map(trait_report).collect();
         values.sort_by(|a, b| b.loyal.cmp(&a.loyal).then_with(|| a.value.cmp(&b.value)));
-        ProfileReport { by: (*respect).to_owned(), values }
+        ProfileReport { by: respect.to_owned(), values }
     };
-    RESPECTS.iter().map(of_respect).filter(|one| !one.values.is_empty()).collect()
+    respects().map(of_respect).filter(|one| !one.values.is_empty()).collect()
 }
 
 #[cfg(test)]

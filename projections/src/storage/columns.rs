@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
+use waymark_domain::{ProfileField, ProfileTexts};
 
 use crate::db::{ColumnType, Row, Value};
 use crate::error::{ProjectionError, Result};
@@ -145,22 +146,47 @@ impl Cell for Json {
     }
 }
 
-/// Declares a table with the columns of its primary key and the others, and a struct for its rows.
+/// The type of the columns that hold the texts of a profile.
+pub(crate) const fn type_of_text(_column: &str) -> ColumnType {
+    ColumnType::Text
+}
+
+/// The texts of a profile that a row has in these columns.
+pub(crate) fn read_texts(row: &Row, columns: &[&str]) -> Result<ProfileTexts> {
+    let mut texts = ProfileTexts::default();
+    for field in columns.iter().filter_map(|column| ProfileField::parse(column)) {
+        *texts.get_mut(field) = row.opt_text(field.key())?;
+    }
+    Ok(texts)
+}
+
+/// Appends the texts of a profile that stand in these columns.
+pub(crate) fn push_texts(texts: &ProfileTexts, columns: &[&str], values: &mut Vec<Value>) {
+    let text = |column: &&str| ProfileField::parse(column).and_then(|field| texts.get(field).clone());
+    values.extend(columns.iter().map(|column| text(column).into_value()));
+}
+
+/// Declares a table with the columns of its primary key, the others, and those that hold texts of a customer's profile, which
+/// the rows have together; and a struct for its rows.
 macro_rules! table {
     (
         $(#[$doc:meta])*
         $table:ident = $name:literal, $mode:ident, $row:ident {
             key { $($key:ident: $key_type:ty),+ $(,)? }
             columns { $($column:ident: $type:ty),* $(,)? }
+            $($texts:ident { $($text:ident),+ $(,)? })?
         }
     ) => {
         $(#[$doc])*
         pub(crate) static $table: $crate::storage::table::Table = $crate::storage::table::Table {
             name: $name,
-            columns: &["tenant_id", "generation", $(stringify!($key),)+ $(stringify!($column),)*],
+            columns: &[
+                "tenant_id", "generation", $(stringify!($key),)+ $(stringify!($column),)* $($(stringify!($text),)+)?
+            ],
             types: &[
                 $(<$key_type as $crate::storage::columns::Cell>::TYPE,)+
                 $(<$type as $crate::storage::columns::Cell>::TYPE,)*
+                $($($crate::storage::columns::type_of_text(stringify!($text)),)+)?
             ],
             key: 2 + [$(stringify!($key)),+].len(),
             mode: $crate::storage::table::WriteMode::$mode,
@@ -171,6 +197,7 @@ macro_rules! table {
         pub(crate) struct $row {
             $(pub(crate) $key: $key_type,)+
             $(pub(crate) $column: $type,)*
+            $(pub(crate) $texts: waymark_domain::ProfileTexts,)?
         }
 
         impl $crate::storage::columns::TableRow for $row {
@@ -179,6 +206,7 @@ macro_rules! table {
                 Ok(Self {
                     $($key: <$key_type>::read(row, stringify!($key))?,)+
                     $($column: <$type>::read(row, stringify!($column))?,)*
+                    $($texts: $crate::storage::columns::read_texts(row, &[$(stringify!($text)),+])?,)?
                 })
             }
 
@@ -186,6 +214,7 @@ macro_rules! table {
                 use $crate::storage::columns::Cell as _;
                 $(values.push(self.$key.into_value());)+
                 $(values.push(self.$column.into_value());)*
+                $($crate::storage::columns::push_texts(&self.$texts, &[$(stringify!($text)),+], values);)?
             }
         }
     };

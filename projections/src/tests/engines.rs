@@ -178,14 +178,14 @@ fn hot() -> Vec<(String, Vec<Value>)> {
             .concat();
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
-        (board::statements::LISTED.to_owned(), values![tenant, 1_i64, LI, 1_000_i64].to_vec()),
+        (board::statements::LISTED.clone(), values![tenant, 1_i64, LI, 1_000_i64].to_vec()),
         (board::statements::STAGES.to_owned(), values![tenant, 1_i64, LI, "sales", 1_000_i64].to_vec()),
         (
-            board::statements::CARDS_OF.to_owned(),
+            board::statements::CARDS_OF.clone(),
             values![tenant, 1_i64, "sales", "new", 7_i64, LI, 1_000_i64].to_vec(),
         ),
         (board::statements::BY_EXTERNAL_ID.to_owned(), values![tenant, 1_i64, "x-7"].to_vec()),
-        (among(board::statements::CUSTOMERS_AMONG), keys.clone()),
+        (among(&board::statements::CUSTOMERS_AMONG), keys.clone()),
         (among(board::statements::CARDS_AMONG), keys),
         (timeline::statements::KNOWN.to_owned(), values![tenant, 1_i64, LI, i64::MAX].to_vec()),
         (dwell::statements::KNOWN.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX].to_vec()),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::field::Fields;
-use waymark_domain::{Owner, Zones};
+use waymark_domain::{Owner, ProfileField, Zones};
 
 use super::changes::{definition, told};
 use super::world::{Chance, TENANT, hour};
@@ -114,11 +114,9 @@ fn filter_of(group: &Group, whole: &CohortFilter) -> Option<CohortFilter> {
             "source" => filter.source = any(),
             "channel" => filter.channel = any(),
             "tier" => filter.tier = any(),
-            "region" => filter.region = any(),
-            "industry" => filter.industry = any(),
             "sub_status" => filter.sub_status = any(),
             "version" => filter.version = value.parse().ok(),
-            _ => return None,
+            other => *filter.texts.get_mut(ProfileField::parse(other)?) = any(),
         }
     }
     Some(filter)
@@ -157,9 +155,9 @@ async fn each_group_of_a_report_is_the_report_that_is_filtered_by_what_the_group
             };
             let whole =
                 CohortFilter { tag: (round == 2).then(|| AnyOf::from("a")), ..CohortFilter::default() };
-            let alone = GroupKey::ALL.map(|key| vec![key]);
+            let alone = GroupKey::all().map(|key| vec![key]);
             let pairs = [vec![GroupKey::Owner, GroupKey::Tier], vec![GroupKey::Source, GroupKey::Month]];
-            for keys in alone.into_iter().chain(pairs) {
+            for keys in alone.chain(pairs) {
                 let case = format!("seed {seed} round {round} by {keys:?}");
                 let query = GroupsQuery {
                     at,

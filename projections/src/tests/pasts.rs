@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::customer::event::{
     AutomationRan, CustomerEvent, DetailsChanged, OwnerChanged, Profile, Recorded, Reminded,
 };
 use waymark_domain::people::Visibility;
-use waymark_domain::{Label, Personal};
+use waymark_domain::{Label, Owner, Personal, ProfileField, ProfileTexts};
 
 use super::kept_journeys::merge_or_part;
 use super::world::{Chance, History, PIPELINE, TENANT, World, claimed, events, hour};
@@ -39,7 +38,7 @@ impl From<&CustomerVersion> for Like {
             owner: Some(version.owner),
             tier: version.tier,
             source: version.source,
-            region: version.region,
+            region: version.texts.region().map(str::to_owned),
             tags: version.tags,
             postponed_until: version.postponed_until.map(|day| day.to_string()),
             merged: version.merged,
@@ -58,7 +57,7 @@ impl From<&CustomerReport> for Like {
             owner: Some(owner),
             tier: report.tier.clone(),
             source: report.source.clone(),
-            region: report.region.clone(),
+            region: report.texts.region().map(str::to_owned),
             tags: report.tags.clone(),
             postponed_until: report.postponed_until.map(|day| day.to_string()),
             merged: report.merged_into.is_some(),
@@ -110,7 +109,7 @@ fn truth(known: &[Recorded<CustomerEvent>], at: DateTime<Utc>) -> Like {
         like.tags = details.tags.clone().unwrap_or(like.tags);
         if let Some(profile) = &details.profile {
             let clears = |name: &str| profile.cleared.iter().any(|cleared| cleared == name);
-            set(&mut like.region, profile.region.clone(), clears("region"));
+            set(&mut like.region, profile.texts.region().map(str::to_owned), clears("region"));
             let day = profile.postponed_until.map(|day| day.to_string());
             set(&mut like.postponed_until, day, clears("postponed_until"));
         }
@@ -215,7 +214,8 @@ async fn a_change_recorded_late_holds_from_its_instant_until_the_next_one_of_the
     world.append(id, hour(9), CustomerEvent::AutomationRan(ran)).await;
     world.append(id, hour(9), CustomerEvent::Reminded(reminded)).await;
     world.append(id, hour(6), claimed()).await;
-    let region = Profile { region: Some("south".to_owned()), ..Profile::default() };
+    let region =
+        Profile { texts: ProfileTexts::default().with(ProfileField::Region, "south"), ..Profile::default() };
     let region = DetailsChanged { profile: Some(region), ..DetailsChanged::default() };
     world.append(id, hour(10), CustomerEvent::DetailsChanged(region)).await;
     world.append(id, hour(20), set_tier("silver")).await;

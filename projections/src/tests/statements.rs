@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::world::{TENANT, World};
 use crate::Projections;
 use crate::board::Board;
+use crate::board::statements::filled;
 use crate::db::{ColumnType, Dialect, Transaction, Value, tables_in};
 use crate::models::read_model::ReadModel as _;
 use crate::models::registry;
@@ -44,7 +45,7 @@ fn binds(sql: &str) -> Vec<Value> {
 fn statements(dialect: Dialect) -> Vec<(String, String)> {
     let mut statements: Vec<(String, String)> = Vec::new();
     for path in statement_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
-        let sql = std::fs::read_to_string(&path).unwrap();
+        let sql = filled(&std::fs::read_to_string(&path).unwrap());
         let before = binds(&sql).len();
         let sql = if sql.trim_end().ends_with(" IN") { among(sql.trim_end(), before, 10) } else { sql };
         statements.push((path.display().to_string(), sql));

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered};
 use waymark_domain::people::{Disclosure, Visibility};
 use waymark_domain::search::SearchTerms;
+use waymark_domain::{Owner, ProfileField, ProfileTexts};
 
 use super::world::{
     MODELS, PIPELINE, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void,
@@ -217,7 +217,8 @@ async fn lists_are_filtered_and_read_page_by_page() {
 /// A registration in a region, for an owner.
 fn registered_in(id: Uuid, region: Option<&str>, owner: &Owner) -> CustomerEvent {
     let CustomerEvent::Registered(registered) = registered(id, "new") else { panic!("a registration") };
-    let profile = Profile { region: region.map(str::to_owned), ..Profile::default() };
+    let texts = region.map(|region| ProfileTexts::default().with(ProfileField::Region, region));
+    let profile = Profile { texts: texts.unwrap_or_default(), ..Profile::default() };
     CustomerEvent::Registered(Registered { owner: owner.clone(), profile: Some(profile), ..registered })
 }
 
@@ -296,7 +297,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
                 .await
                 .unwrap();
             assert_eq!(board.total, expected.len(), "{visibility:?}, now: {now}");
-            query.filter.region = Some("%".into());
+            *query.filter.texts.get_mut(ProfileField::Region) = Some("%".into());
             let board = projections
                 .pipeline_board(TENANT, PIPELINE)
                 .await

@@ -18,7 +18,7 @@ use waymark_domain::pipeline::automation::NotificationChannel;
 use waymark_domain::pipeline::event::Published;
 use waymark_domain::pipeline::{Endings, PipelineEvent};
 use waymark_domain::tags;
-use waymark_domain::{Label, Owner, Personal, Pipeline};
+use waymark_domain::{Label, Owner, PerField, Personal, Pipeline, ProfileField};
 use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
 use waymark_eventstore::{Append, Clock, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
 
@@ -521,7 +521,9 @@ fn profile(chance: &mut Chance) -> Profile {
     let cleared = if chance.below(3) == 0 { vec!["region".to_owned()] } else { Vec::new() };
     Profile {
         credit_code: Some("91330100799655058B".to_owned().into()),
-        region: cleared.is_empty().then(|| "south".to_owned()),
+        texts: PerField::of(|field| {
+            (cleared.is_empty() && field == ProfileField::Region).then(|| "south".to_owned())
+        }),
         postponed_until: Some(day),
         cleared,
         ..Profile::default()

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::auth::scope::Scope;
-use crate::domain::Role;
+use crate::domain::{ProfileField, Role};
 use crate::http::testing::{Answer, Bench};
 
 /// A class of customers, by what they are to li: a rep of the team of the north.
@@ -112,12 +112,15 @@ impl Class {
             "pipeline": "landian-6", "name": self.mark('p', "name"), "region": self.region(),
             "external_id": format!("{}-{number}", self.mark('b', "ext")),
             "source": self.mark('b', "source"), "channel": self.mark('b', "channel"),
-            "industry": self.mark('b', "industry"), "tags": [self.mark('b', "tag")], "tier": self.mark('b', "tier"),
+            "tags": [self.mark('b', "tag")], "tier": self.mark('b', "tier"),
             "amount": {"amount": format!("71{}113.07", self.digit()), "currency": "CNY"},
             "contacts": self.contacts(number), "fields": {"story": self.mark('p', "story")},
             "channel_ids": [{"channel": "mini", "id": format!("{}-{number}", self.mark('c', "open"))}],
             "note": format!("{} ring {}", self.mark('p', "first"), self.phone(number)),
         });
+        for field in ProfileField::ALL.into_iter().filter(|field| *field != ProfileField::Region) {
+            body[field.key()] = self.mark('b', field.key()).into();
+        }
         if let Some(owner) = self.owner() {
             body["owner"] = json!({"kind": "rep", "id": owner});
         }

@@ -17,6 +17,7 @@ use super::super::session::{ConsoleSession, PageQuery};
 use super::customers::primary;
 use super::record::{PageData, Refused, form, reason};
 use super::{details, figure, history, items, text};
+use crate::domain::ProfileField;
 
 /// What can be done from here: the commands of the API under a customer's address.
 const ACTS: [&str; 9] = [
@@ -295,8 +296,9 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
                 (line(locale.text("等级", "Tier"), text(&customer["tier"]).to_owned()))
                 (line(locale.text("标签", "Tags"), joined(&customer["tags"])))
                 (line(locale.text("来源", "Source"), text(&customer["source"]).to_owned()))
-                (line(locale.text("行业", "Industry"), text(&customer["industry"]).to_owned()))
-                (line(locale.text("地区", "Region"), text(&customer["region"]).to_owned()))
+                @for field in ProfileField::ALL.into_iter().filter(|field| field.is_in_reports()) {
+                    (line(locale.name_of(field), text(&customer[field.key()]).to_owned()))
+                }
                 @for contact in customer["contacts"].as_array().into_iter().flatten() {
                     (line(&locale.caption(text(&contact["kind"])), text(&contact["value"]).to_owned()))
                 }

@@ -7,21 +7,29 @@ use super::super::form::{Fields, ONCE, VERSION};
 use super::super::i18n::Locale;
 use super::record::{PageData, Refused};
 use super::text;
+use crate::domain::ProfileField;
 
 /// Under which names what stood in the form comes back.
 const WAS: &str = "was.";
-/// Texts that are emptied by name.
-const TEXTS: [(&str, &str, &str); 6] = [
+/// Texts that are emptied by name, beside those of the profile that reports look at.
+const TEXTS: [(&str, &str, &str); 4] = [
     ("name", "名称", "Name"),
     ("tier", "等级", "Tier"),
     ("source", "来源", "Source"),
     ("channel", "渠道", "Channel"),
-    ("industry", "行业", "Industry"),
-    ("region", "地区", "Region"),
 ];
 /// Contacts by kind.
 pub(super) const CONTACTS: [(&str, &str, &str); 3] =
     [("phone", "电话", "Phone"), ("email", "邮箱", "E-mail"), ("wechat", "微信", "WeChat")];
+
+/// All texts of the form.
+fn texts() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let of_profile = ProfileField::ALL.into_iter().filter(|field| field.is_in_reports()).map(|field| {
+        let (zh, en) = field.names();
+        (field.key(), zh, en)
+    });
+    TEXTS.into_iter().chain(of_profile)
+}
 
 /// The form, filled in with what is known.
 pub(super) fn form(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
@@ -48,7 +56,7 @@ pub(super) fn form(locale: Locale, data: &PageData, refused: Option<&Refused>) -
             form.fields method="post" action={ "/console/customers/" (text(&customer["id"])) "/details" } {
                 input type="hidden" name=(VERSION) value=(customer["version"]);
                 input type="hidden" name=(ONCE) value={ (data.once) ":details" };
-                @for (name, zh, en) in TEXTS {
+                @for (name, zh, en) in texts() {
                     (field(name, locale.text(zh, en), "text", text(&customer[name]).to_owned()))
                 }
                 (field("amount", locale.text("金额", "Amount"), "text", text(&customer["amount"]["amount"]).to_owned()))
@@ -85,7 +93,7 @@ pub(super) fn changed(fields: &Fields) -> Value {
     let was = |name: &str| fields.get(&format!("{WAS}{name}")).map_or("", |value| value.trim());
     let is_changed = |name: &str| now(name) != was(name);
     let (mut body, mut clear) = (Map::new(), Vec::new());
-    for name in TEXTS.iter().map(|(name, ..)| *name).chain(["expected_close_on"]) {
+    for name in texts().map(|(name, ..)| name).chain(["expected_close_on"]) {
         match now(name) {
             _ if !is_changed(name) => {}
             "" => clear.push(name),

@@ -2,10 +2,12 @@
 //!
 //! Handlers say what is their own: summary, body, parameters, the answers that only they give. What is true of many
 //! operations is said here, once, by the kind of route: `operations` adds ids and headers, `responses` the refusals
-//! that a route can meet because of its path, its query or its body, `schemas` that unknown fields are refused.
+//! that a route can meet because of its path, its query or its body, `profile` the texts of a customer's profile, `schemas`
+//! that unknown fields are refused.
 
 mod kind;
 mod operations;
+mod profile;
 mod responses;
 mod schemas;
 
@@ -66,6 +68,7 @@ pub fn complete(routes: openapi::OpenApi) -> String {
     }
     // The document is made of maps and texts only, so neither step can fail.
     let mut written = serde_json::to_value(&document).unwrap_or_default();
+    profile::complete(&mut written);
     schemas::complete(&mut written);
     pretty(&written)
 }

@@ -32,8 +32,8 @@ pub(super) struct SplitWindowParams {
     from: Option<Instant>,
     /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
     to: Option<Instant>,
-    /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`, `region`,
-    /// `industry`, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month`, `quarter` and `field:KEY`
+    /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`,
+    /// {texts that reports look at}, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month`, `quarter` and `field:KEY`
     /// (what the custom field of that key holds), separated by a comma. Customers are grouped as they were at `effective_at`; months and quarters divide the window, in UTC.
     #[param(example = "owner,month")]
     group_by: Option<String>,
@@ -156,7 +156,7 @@ impl SplitWindowParams {
                 && !(keys.contains(&GroupKey::Month) && keys.contains(&GroupKey::Quarter))
         };
         keys.filter(is_valid).ok_or_else(|| {
-            let words = GroupKey::ALL.map(|key| key.word().into_owned());
+            let words: Vec<_> = GroupKey::all().map(|key| key.word().into_owned()).collect();
             let message = Label::new(
                 format!("应为以下至多两个不同的值，以逗号分隔：{}、field:KEY。", words.join("、")),
                 format!("Must be at most two different values of: {}, field:KEY.", words.join(", ")),

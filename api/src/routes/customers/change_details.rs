@@ -2,13 +2,15 @@
 
 use axum::extract::State;
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, channel_ids};
 use crate::auth::Authority;
+use crate::domain::PerField;
 use crate::domain::customer::command::{self, Command as DomainCommand};
 use crate::http::answer::Accepted;
+use crate::http::profile::{self, Beside};
 use crate::http::{Command, Id, Instant, Patch};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -17,6 +19,7 @@ use crate::routes::command::{CommandRequest, execute};
 
 /// Changed details: absent fields stay unchanged, null empties a field.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(remote = "Self")]
 #[schema(example = json!({"tier": "A", "amount": {"amount": "150000.00", "currency": "CNY"}}))]
 pub(crate) struct Details {
     /// The new name.
@@ -59,18 +62,9 @@ pub(crate) struct Details {
     #[serde(default)]
     #[schema(value_type = Option<Vec<ChannelId>>)]
     channel_ids: Patch<Vec<ChannelId>>,
-    /// The industry.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    industry: Patch<String>,
-    /// The region.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    region: Patch<String>,
-    /// The service type.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    service_type: Patch<String>,
+    /// The plain texts of the profile, each a member by its name.
+    #[serde(skip)]
+    texts: PerField<Patch<String>>,
     /// The contract period.
     #[serde(default)]
     #[schema(value_type = Option<ContractDays>)]
@@ -102,13 +96,21 @@ pub(crate) struct Details {
     #[serde(default)]
     #[schema(value_type = Option<u8>, maximum = 10)]
     satisfaction: Patch<u8>,
-    /// Fields to empty by name, as null does: `name`, `source`, `channel`, `tier`, `amount`, `credit_code`, `industry`,
-    /// `region`, `service_type`, `contract`, `delivered_on`, `postponed_until`, `expected_close_on`, `won_amount`,
+    /// Fields to empty by name, as null does: `name`, `source`, `channel`, `tier`, `amount`, `credit_code`,
+    /// {texts of the profile}, `contract`, `delivered_on`, `postponed_until`, `expected_close_on`, `won_amount`,
     /// `satisfaction`.
     #[serde(default)]
     clear: Vec<String>,
     /// When the change took effect; now when absent.
     effective_at: Option<Instant>,
+}
+
+impl<'de> Deserialize<'de> for Details {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut texts = PerField::default();
+        let own = Self::deserialize(Beside::new(deserializer, profile::every, &mut texts))?;
+        Ok(Self { texts, ..own })
+    }
 }
 
 impl From<Details> for CommandRequest {
@@ -117,9 +119,7 @@ impl From<Details> for CommandRequest {
         let profile = command::NewProfile {
             credit_code: details.credit_code.or_clear("credit_code", &mut clear),
             channel_ids: channel_ids(details.channel_ids.or_empty()),
-            industry: details.industry.or_clear("industry", &mut clear),
-            region: details.region.or_clear("region", &mut clear),
-            service_type: details.service_type.or_clear("service_type", &mut clear),
+            texts: details.texts.map(|field, text| text.or_clear(field.key(), &mut clear)),
             contract: details.contract.or_clear("contract", &mut clear).map(Into::into),
             delivered_on: details.delivered_on.or_clear("delivered_on", &mut clear),
             postponed_until: details.postponed_until.or_clear("postponed_until", &mut clear),

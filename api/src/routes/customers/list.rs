@@ -1,7 +1,8 @@
 //! Finding customers.
 
 use axum::extract::State;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -13,14 +14,15 @@ use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, reads_people, shown};
 use crate::domain::people::Disclosure;
 use crate::domain::search::SearchTerms;
-use crate::domain::{Label, Language};
+use crate::domain::{Label, Language, ProfileTexts};
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
+use crate::http::profile::{self, Beside};
 use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
-use crate::routes::filter::{any_of, reps};
+use crate::routes::filter::{any_of, any_of_texts, reps};
 use crate::routes::people::require_owner;
 use crate::routes::{AppState, known};
 
@@ -36,9 +38,31 @@ enum ListOrder {
 }
 
 /// Which customers. All that are given must hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ListCustomersParams {
+    own: OwnParams,
+    /// The texts of the profile, each a parameter by its name.
+    texts: ProfileTexts,
+}
+
+impl<'de> Deserialize<'de> for ListCustomersParams {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut texts = ProfileTexts::default();
+        let own = OwnParams::deserialize(Beside::new(deserializer, profile::every, &mut texts))?;
+        Ok(Self { own, texts })
+    }
+}
+
+impl IntoParams for ListCustomersParams {
+    fn into_params(of: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        profile::parameters_after("tag", profile::every, OwnParams::into_params(of))
+    }
+}
+
+/// The parameters of the list that are no texts of the profile.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ListCustomersParams {
+struct OwnParams {
     /// The id in another system (external id).
     external_id: Option<String>,
     /// The owner: `rep:li` or `pool:customer_pool`.
@@ -54,12 +78,6 @@ pub(super) struct ListCustomersParams {
     sub_status: Option<String>,
     /// A tag of the customer.
     tag: Option<String>,
-    /// The industry.
-    industry: Option<String>,
-    /// The region.
-    region: Option<String>,
-    /// The service type.
-    service_type: Option<String>,
     /// The value tier.
     tier: Option<String>,
     /// The source of the lead.
@@ -79,14 +97,12 @@ pub(super) struct ListCustomersParams {
 
 /// But for the team, the stage and the sub-status, which are looked up.
 impl From<ListCustomersParams> for CustomerFilter {
-    fn from(params: ListCustomersParams) -> Self {
+    fn from(ListCustomersParams { own: params, texts }: ListCustomersParams) -> Self {
         Self {
             external_id: params.external_id,
             owner: params.owner.map(|owner| owner.0),
             tag: any_of(params.tag),
-            industry: any_of(params.industry),
-            region: any_of(params.region),
-            service_type: any_of(params.service_type),
+            texts: any_of_texts(texts),
             tier: any_of(params.tier),
             source: any_of(params.source),
             channel: any_of(params.channel),
@@ -116,17 +132,18 @@ pub(super) async fn list(
     Query(params, page, as_of, _): Query<ListCustomersParams, Page, AsOfParams>,
 ) -> Result<AsOfResponse<CustomerList>, Problem> {
     let at = as_of.at(&state, &caller, "board").await?;
-    if params.q.is_some() && !reads_people(&caller.actor) {
+    let own = &params.own;
+    if own.q.is_some() && !reads_people(&caller.actor) {
         let message = Label::new("此角色不能按名称搜索。", "This role is not permitted to search by name.");
         return Err(Problem::invalid_value("q", message));
     }
-    require_owner(&state, &caller, params.owner.as_ref().map(|owner| &owner.0)).await?;
-    let reps = match &params.team {
+    require_owner(&state, &caller, own.owner.as_ref().map(|owner| &owner.0)).await?;
+    let reps = match &own.team {
         Some(team) => Some(reps(&state, &caller, team, &at).await?),
         None => None,
     };
-    let stage = known::stages(&state, &caller, None, params.stage.clone()).await?;
-    let sub_status = known::sub_statuses(&state, &caller, params.sub_status.clone()).await?;
+    let stage = known::stages(&state, &caller, None, own.stage.clone()).await?;
+    let sub_status = known::sub_statuses(&state, &caller, own.sub_status.clone()).await?;
     let filter = CustomerFilter { reps, stage, sub_status, ..params.into() };
     if !as_of.is_now() && (filter.by_value || filter.at_risk.is_some()) {
         let message = Label::new(

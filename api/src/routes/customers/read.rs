@@ -67,7 +67,7 @@ pub(super) async fn read(
         return gone_on(&state, &caller, id, "", &uri).await;
     }
     let owner = owner_of(&customer.owner);
-    if !state.app.visibility(&caller).await?.is_visible(customer.region.as_deref(), &owner) {
+    if !state.app.visibility(&caller).await?.is_visible(customer.texts.region(), &owner) {
         return Err(missing(id));
     }
     if matches!(owner, Owner::Pool(_)) {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -11,8 +11,10 @@ use super::documents::NewDocument;
 use super::evidence::{Evidence, shown};
 use crate::app::CustomerCommand;
 use crate::auth::Authority;
+use crate::domain::ProfileTexts;
 use crate::domain::customer::command::{NewProfile, Register};
 use crate::http::answer::{Accepted, Registered};
+use crate::http::profile::{self, Beside};
 use crate::http::{Command, Instant, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -21,6 +23,7 @@ use crate::routes::provenance::Provenance;
 
 /// A new customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(remote = "Self")]
 #[schema(example = json!({
     "pipeline": "sales", "name": "海港食品 Harbour Foods", "external_id": "crm-1001", "source": "exhibition",
     "contacts": [{"kind": "phone", "value": "+8613800138000"}],
@@ -63,12 +66,9 @@ pub(crate) struct NewCustomer {
     credit_code: Option<String>,
     /// The person's ids in channels.
     channel_ids: Option<Vec<ChannelId>>,
-    /// The industry.
-    industry: Option<String>,
-    /// The region.
-    region: Option<String>,
-    /// The service type.
-    service_type: Option<String>,
+    /// The plain texts of the profile, each a member by its name.
+    #[serde(skip)]
+    texts: ProfileTexts,
     /// The contract period.
     contract: Option<ContractDays>,
     /// The day of delivery.
@@ -91,6 +91,14 @@ pub(crate) struct NewCustomer {
     documents: Vec<NewDocument>,
     /// When the customer entered; now when absent.
     pub(crate) effective_at: Option<Instant>,
+}
+
+impl<'de> Deserialize<'de> for NewCustomer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut texts = ProfileTexts::default();
+        let own = Self::deserialize(Beside::new(deserializer, profile::every, &mut texts))?;
+        Ok(Self { texts, ..own })
+    }
 }
 
 impl NewCustomer {
@@ -116,9 +124,7 @@ impl NewCustomer {
             profile: NewProfile {
                 credit_code: body.credit_code,
                 channel_ids: channel_ids(body.channel_ids),
-                industry: body.industry,
-                region: body.region,
-                service_type: body.service_type,
+                texts: body.texts,
                 contract: body.contract.map(Into::into),
                 delivered_on: body.delivered_on,
                 postponed_until: body.postponed_until,

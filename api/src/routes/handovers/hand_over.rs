@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,14 +13,15 @@ use crate::auth::disclosure::reads_people;
 use crate::domain::customer::command::ChangeOwner;
 use crate::domain::customer::event::Occasion;
 use crate::domain::customer::{Command as DomainCommand, may_hand_over};
-use crate::domain::{Label, Owner};
+use crate::domain::{Label, Owner, ProfileField, ProfileTexts};
+use crate::http::profile::Beside;
 use crate::http::{Command, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
 use crate::projections::board::{CustomerFilter, CustomerReport};
 use crate::routes::customers::body::OwnerName;
-use crate::routes::filter::any_of;
+use crate::routes::filter::{any_of, any_of_texts};
 use crate::routes::ownership::change_owner::OccasionName;
 use crate::routes::{AppState, people};
 
@@ -51,6 +52,7 @@ pub(super) struct HandOver {
 
 /// A selection of customers. All given filters must match.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(remote = "Self")]
 pub(super) struct HandOverSelection {
     /// The current stage.
     stage: Option<String>,
@@ -58,10 +60,17 @@ pub(super) struct HandOverSelection {
     tag: Option<String>,
     /// The value tier.
     tier: Option<String>,
-    /// The region.
-    region: Option<String>,
-    /// The industry.
-    industry: Option<String>,
+    /// The texts of the profile that reports look at, each a member by its name.
+    #[serde(skip)]
+    texts: ProfileTexts,
+}
+
+impl<'de> Deserialize<'de> for HandOverSelection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut texts = ProfileTexts::default();
+        let own = Self::deserialize(Beside::new(deserializer, ProfileField::is_in_reports, &mut texts))?;
+        Ok(Self { texts, ..own })
+    }
 }
 
 /// The result of a handover.
@@ -176,7 +185,7 @@ async fn chosen(
     let projections = &state.app.projections;
     let head = state.app.store.head(caller.tenant).await?.position;
     projections.wait_for(caller.tenant, "board", head, WAIT).await?;
-    let HandOverSelection { stage, tag, tier, region, industry } = body.filter.clone();
+    let HandOverSelection { stage, tag, tier, texts } = body.filter.clone();
     let owner = Some(body.from.0.clone());
     let visibility = state.app.visibility(caller).await?;
     let filter = CustomerFilter {
@@ -184,8 +193,7 @@ async fn chosen(
         stage: any_of(stage),
         tag: any_of(tag),
         tier: any_of(tier),
-        region: any_of(region),
-        industry: any_of(industry),
+        texts: any_of_texts(texts),
         visibility,
         ..CustomerFilter::default()
     };

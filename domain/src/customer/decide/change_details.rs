@@ -190,10 +190,8 @@ mod tests {
 
     #[test]
     fn whatever_can_be_taken_away_is_unknown_afterwards() {
-        let full = include_str!("../../../golden/customer.registered.v3.json");
-        let full = serde_json::value::RawValue::from_string(full.to_owned()).unwrap();
-        let full = CustomerEvent::decode("customer.registered", 3, &full).unwrap().unwrap();
-        for name in CLEARABLE {
+        let full = registered_in_full();
+        for name in CLEARABLE.iter() {
             let clear = ChangeDetails { clear: vec![(*name).to_owned()], ..ChangeDetails::default() };
             let story = given([full.clone()]).by(wang());
             assert!(story.customer.as_ref().unwrap().knows(name), "{name}");

@@ -8,10 +8,13 @@ use crate::customer::event::{ChannelId, Contract, HIGHEST_SATISFACTION, Profile}
 use crate::customer::known::MAX_CHANNEL_IDS;
 use crate::identity::{CreditCodeFault, credit_code};
 use crate::refusal::{Code, Violation, require};
-use crate::{Context, Label, Personal};
+use crate::{Context, Label, Personal, ProfileField};
 
 /// What is wrong with a profile.
 pub(super) fn well_formed(profile: &NewProfile, context: &Context<'_>) -> Vec<Violation> {
+    let text = |(field, text): (ProfileField, &Option<String>)| {
+        guard::optional_line(field.key(), text.as_deref(), guard::MAX_NAME_CHARS)
+    };
     let channel_ids = profile.channel_ids.as_deref().unwrap_or_default();
     let each = channel_ids.iter().enumerate().flat_map(|(n, (channel, id))| {
         let field = format!("channel_ids[{n}]");
@@ -25,9 +28,7 @@ pub(super) fn well_formed(profile: &NewProfile, context: &Context<'_>) -> Vec<Vi
         profile.credit_code.as_deref().map(invalid_code).unwrap_or_default(),
         guard::at_most("channel_ids", channel_ids.len(), MAX_CHANNEL_IDS),
         each.collect(),
-        guard::optional_line("industry", profile.industry.as_deref(), guard::MAX_NAME_CHARS),
-        guard::optional_line("region", profile.region.as_deref(), guard::MAX_NAME_CHARS),
-        guard::optional_line("service_type", profile.service_type.as_deref(), guard::MAX_NAME_CHARS),
+        profile.texts.iter().flat_map(text).collect(),
         guard::optional_line(
             "expected_close_reason",
             profile.expected_close_reason.as_deref(),
@@ -52,9 +53,7 @@ pub(super) fn event(profile: NewProfile, cleared: Vec<String>) -> Option<Profile
     Some(Profile {
         credit_code: code.map(Personal::Clear),
         channel_ids: profile.channel_ids.map(|ids| ids.into_iter().map(channel_id).collect()),
-        industry: profile.industry,
-        region: profile.region,
-        service_type: profile.service_type,
+        texts: profile.texts,
         contract: profile.contract,
         delivered_on: profile.delivered_on,
         postponed_until: profile.postponed_until,
@@ -164,16 +163,13 @@ fn days_of_this_era(profile: &NewProfile) -> Vec<Violation> {
 pub(super) fn is_set(profile: &NewProfile, name: &str) -> bool {
     match name {
         "credit_code" => profile.credit_code.is_some(),
-        "industry" => profile.industry.is_some(),
-        "region" => profile.region.is_some(),
-        "service_type" => profile.service_type.is_some(),
         "contract" => profile.contract.is_some(),
         "delivered_on" => profile.delivered_on.is_some(),
         "postponed_until" => profile.postponed_until.is_some(),
         "expected_close_on" => profile.expected_close_on.is_some(),
         "won_amount" => profile.won_amount.is_some(),
         "satisfaction" => profile.satisfaction.is_some(),
-        _ => false,
+        text => ProfileField::parse(text).is_some_and(|field| profile.texts.get(field).is_some()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::decide;
@@ -55,6 +56,14 @@ pub(in crate::customer) fn root() -> Actor {
 
 pub(in crate::customer) fn customer_id() -> Uuid {
     Uuid::from_u128(0xC0FFEE)
+}
+
+/// The example of a registration in its newest version, in which every field is filled in.
+pub(in crate::customer) fn registered_in_full() -> CustomerEvent {
+    let version = CustomerEvent::Registered(registered()).type_version();
+    let file = format!("{}/golden/customer.registered.v{version}.json", env!("CARGO_MANIFEST_DIR"));
+    let data = RawValue::from_string(std::fs::read_to_string(file).unwrap()).unwrap();
+    CustomerEvent::decode("customer.registered", version, &data).unwrap().unwrap()
 }
 
 /// A registration in helloword-13, in the default pool.

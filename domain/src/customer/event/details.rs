@@ -1,6 +1,7 @@
 //! What is known of a customer, and what changes it.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::super::contact::{ChannelId, Contact};
 use super::evidence::Evidence;
-use crate::{Owner, Personal};
+use crate::{Owner, Personal, ProfileField, ProfileTexts};
 
 /// An amount of money: a decimal, never a float, with its ISO 4217 currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,15 +40,9 @@ pub struct Profile {
     /// All ids that channels know the person by, replacing the former ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_ids: Option<Vec<ChannelId>>,
-    /// The line of business.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub industry: Option<String>,
-    /// The region.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// The kind of service that the customer is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service_type: Option<String>,
+    /// The plain texts, each a member by its name.
+    #[serde(flatten)]
+    pub texts: ProfileTexts,
     /// The contract's days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
@@ -82,23 +77,12 @@ pub const HIGHEST_SATISFACTION: u8 = 10;
 
 /// What can be taken away of what is known of a customer: the first of [`DetailsChanged`] itself, the others of its
 /// profile. Lists are emptied by an empty list.
-pub const CLEARABLE: &[&str] = &[
-    "name",
-    "source",
-    "channel",
-    "tier",
-    "amount",
-    "credit_code",
-    "industry",
-    "region",
-    "service_type",
-    "contract",
-    "delivered_on",
-    "postponed_until",
-    "expected_close_on",
-    "won_amount",
-    "satisfaction",
-];
+pub static CLEARABLE: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let first = ["name", "source", "channel", "tier", "amount", "credit_code"];
+    let last =
+        ["contract", "delivered_on", "postponed_until", "expected_close_on", "won_amount", "satisfaction"];
+    [&first[..], &ProfileField::KEYS, &last].concat()
+});
 
 /// A customer entered a pipeline for the first time. It is also the entry into its first stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

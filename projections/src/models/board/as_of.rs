@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::automation::{Rules, remaining};
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_domain::customer::timeline::Journeys;
@@ -20,6 +19,7 @@ use waymark_domain::pipeline::Pipeline;
 use waymark_domain::pipeline::version::Versions;
 use waymark_domain::search::SearchTerms;
 use waymark_domain::tags;
+use waymark_domain::{Owner, ProfileField};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 
@@ -36,7 +36,7 @@ use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::log::history::{JourneyChange, journeys, position_moves};
 use crate::models::snapshot::Snapshot;
-use crate::query::{AnyOf, AsOf, visibility_binds};
+use crate::query::{AnyOf, AsOf, has_texts, visibility_binds};
 use crate::stats::Micros;
 use crate::storage::table::fetch_by_keys;
 
@@ -86,13 +86,13 @@ impl BoardSnapshot {
     ) -> Result<(Option<CustomerAsOf>, Position)> {
         let snapshot = &mut self.0;
         let head = values![snapshot.tenant.0, snapshot.generation];
-        let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+        let rows = fetch_by_keys(&mut snapshot.transaction, &CUSTOMERS_AMONG, &head, &[id.into()]).await?;
         let Some(now) = rows.first().map(read_customer).transpose()? else {
             return Ok((None, snapshot.position));
         };
         let known = snapshot.known(at);
         if now.created_position > known
-            || !visibility.is_visible(now.profile.region.as_deref(), &now.traits.owner)
+            || !visibility.is_visible(now.profile.texts.region(), &now.traits.owner)
         {
             return Ok((None, snapshot.position));
         }
@@ -366,9 +366,7 @@ fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
         && any_card(&filter.stage, |card| Some(&card.stage))
         && any_card(&filter.sub_status, |card| card.sub_status.as_ref())
         && filter.tag.as_ref().is_none_or(labelled)
-        && is(&filter.industry, profile.industry.as_ref())
-        && is(&filter.region, profile.region.as_ref())
-        && is(&filter.service_type, profile.service_type.as_ref())
+        && has_texts(&filter.texts, &profile.texts)
         && is(&filter.tier, traits.tier.as_ref())
         && is(&filter.source, traits.source.as_ref())
         && is(&filter.channel, traits.channel.as_ref())
@@ -403,15 +401,11 @@ fn select(
         let (kind, id) = owner_columns(owner);
         once("p.owner_kind = ? AND p.owner_id = ?", &[kind, id]);
     }
-    for (column, wanted) in [
-        ("p.industry", &filter.industry),
-        ("p.region", &filter.region),
-        ("p.tier", &filter.tier),
-        ("p.source", &filter.source),
-        ("p.channel", &filter.channel),
-    ] {
+    let texts = ProfileField::IN_REPORTS.map(|field| (field.key(), filter.texts.get(field)));
+    let others = [("tier", &filter.tier), ("source", &filter.source), ("channel", &filter.channel)];
+    for (column, wanted) in texts.into_iter().chain(others) {
         if let Some(wanted) = wanted {
-            once(&wanted.condition(column), &wanted.values());
+            once(&wanted.condition(&format!("p.{column}")), &wanted.values());
         }
     }
     if let Some(external_id) = &filter.external_id {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
+use waymark_domain::{Owner, ProfileTexts};
 
 use super::found_by::value_order;
 use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, middle};
@@ -41,8 +41,8 @@ pub(super) struct CardAttributes {
     pub(super) source: Option<String>,
     pub(super) channel: Option<String>,
     pub(super) tags: Vec<String>,
-    pub(super) industry: Option<String>,
-    pub(super) region: Option<String>,
+    /// Those that reports look at.
+    pub(super) texts: ProfileTexts,
     pub(super) sub_status: Option<String>,
     /// The version of the pipeline.
     pub(super) version: u32,
@@ -186,7 +186,7 @@ impl CardIndex {
 }
 
 fn passes((traits, version): &(Arc<CardAttributes>, CustomerVersion), filter: &CohortFilter) -> bool {
-    filter.visibility.is_visible(traits.region.as_deref(), &traits.owner)
+    filter.visibility.is_visible(traits.texts.region(), &traits.owner)
         && versions::passes(std::slice::from_ref(version), Micros::MAX, filter)
 }
 
@@ -310,8 +310,7 @@ impl CardAttributes {
             source: self.source,
             channel: self.channel,
             tags: self.tags,
-            industry: self.industry,
-            region: self.region,
+            texts: self.texts,
             postponed_until: None,
             merged: false,
             contract_end: None,

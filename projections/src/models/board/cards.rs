@@ -357,7 +357,7 @@ async fn customers<'a>(
 ) -> Result<HashMap<Uuid, Customer>> {
     let head = values![snapshot.tenant.0, snapshot.generation];
     let ids: Vec<Value> = shown.map(|place| place.customer.into()).collect();
-    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await?;
+    let rows = fetch_by_keys(&mut snapshot.transaction, &CUSTOMERS_AMONG, &head, &ids).await?;
     rows.iter()
         .map(|row| {
             let customer = read_customer(row)?;

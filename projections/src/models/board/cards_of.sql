@@ -1,5 +1,5 @@
 SELECT c.customer, c.stage, c.sub_status, c.entered_at, c.last_at, c.pipeline_version, k.owner_kind, k.owner_id, k.tier,
-       k.amount, k.currency, k.source, k.channel, k.tags, k.industry, k.region
+       k.amount, k.currency, k.source, k.channel, k.tags, {k.texts}
 FROM board_card c
 JOIN board_customer k
   ON k.tenant_id = $1 AND k.generation = c.generation AND k.customer = c.customer

@@ -104,7 +104,7 @@ impl BoardSnapshot {
     ) -> Result<SuspectsReport> {
         let snapshot = &mut self.0;
         let head = values![snapshot.tenant.0, snapshot.generation];
-        let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+        let rows = fetch_by_keys(&mut snapshot.transaction, &CUSTOMERS_AMONG, &head, &[id.into()]).await?;
         let sought = rows.first().map(read_customer).transpose()?;
         let mut items = match &sought {
             Some(sought) => {
@@ -137,7 +137,7 @@ impl BoardSnapshot {
         for (place, row) in rows.iter().enumerate() {
             let found = fetch_by_keys(
                 &mut snapshot.transaction,
-                CUSTOMERS_AMONG,
+                &CUSTOMERS_AMONG,
                 &head,
                 &[row.uuid("customer")?.into()],
             )
@@ -205,7 +205,7 @@ async fn alike(
         }
     }
     let mut found = Vec::new();
-    for row in fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await? {
+    for row in fetch_by_keys(&mut snapshot.transaction, &CUSTOMERS_AMONG, &head, &ids).await? {
         let other = read_customer(&row)?;
         if let Some(duplicate_match) = duplicate_match(&evidence, &other.evidence())
             .filter(|found| !sought.is_distinct_from(&other, found))

@@ -175,7 +175,7 @@ async fn load(
     let unknown = ids.iter().filter(|id| !customers.contains_key(id));
     let keys: Vec<Value> = unknown.copied().map(Value::from).collect();
     let head = values![scope.tenant.0, scope.generation];
-    for row in fetch_by_keys(transaction, CUSTOMERS_AMONG, &head, &keys).await? {
+    for row in fetch_by_keys(transaction, &CUSTOMERS_AMONG, &head, &keys).await? {
         let customer = read_customer(&row)?;
         customers.insert(customer.id, customer);
     }

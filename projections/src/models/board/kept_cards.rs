@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
-use waymark_domain::Pipeline;
+use waymark_domain::{Pipeline, ProfileField};
 
 use super::card_index::{CardAttributes, CardCache, CardIndex, PresentCard};
 use super::cards::{BoardQuery, BoardReport, StageNaming, report};
@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::models::kept::Present;
 use crate::models::present::PresentIndex;
 use crate::models::snapshot::{Snapshot, Sources};
-use crate::storage::columns::{Cell as _, Json};
+use crate::storage::columns::{Cell as _, Json, read_texts};
 use crate::storage::table::fetch_by_keys;
 
 /// Rows read at a time.
@@ -71,7 +71,7 @@ impl PresentIndex for CardIndex {
         loop {
             let head: [Value; 3] = values![snapshot.tenant.0, snapshot.generation, pipeline];
             let values = [&head[..], &after[..], &[ROWS.into()]].concat();
-            let rows = snapshot.transaction.rows(CARDS_OF, &values).await?;
+            let rows = snapshot.transaction.rows(&CARDS_OF, &values).await?;
             for row in &rows {
                 index.put(PresentCard::read(row)?);
             }
@@ -92,7 +92,7 @@ impl PresentIndex for CardIndex {
     ) -> Result<()> {
         let keys: Vec<Value> = customers.iter().map(|customer| (*customer).into()).collect();
         let head = values![snapshot.tenant.0, snapshot.generation, pipeline];
-        let rows = fetch_by_keys(&mut snapshot.transaction, CARDS_OF_SOME, &head, &keys).await?;
+        let rows = fetch_by_keys(&mut snapshot.transaction, &CARDS_OF_SOME, &head, &keys).await?;
         let cards = rows.iter().map(PresentCard::read).collect::<Result<Vec<_>>>()?;
         customers.iter().for_each(|customer| self.remove(*customer));
         cards.into_iter().for_each(|card| self.put(card));
@@ -125,8 +125,7 @@ impl PresentCard {
                 source: row.opt_text("source")?,
                 channel: row.opt_text("channel")?,
                 tags: Json::read(row, "tags")?.parse()?,
-                industry: row.opt_text("industry")?,
-                region: row.opt_text("region")?,
+                texts: read_texts(row, &ProfileField::IN_REPORTS.map(ProfileField::key))?,
                 sub_status: row.opt_text("sub_status")?,
                 version: row.number("pipeline_version")?,
             },

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
+use waymark_domain::ProfileField;
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
@@ -21,7 +22,7 @@ use crate::error::Result;
 use crate::models::kept::Present;
 use crate::models::present::PresentIndex;
 use crate::models::snapshot::{Snapshot, Sources};
-use crate::storage::columns::{Cell as _, Json};
+use crate::storage::columns::{Cell as _, Json, read_texts};
 use crate::storage::table::fetch_by_keys;
 
 /// Rows read at a time.
@@ -116,7 +117,7 @@ async fn by_external_id(snapshot: &mut Snapshot, external_id: &str) -> Result<Ve
 async fn in_order(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<Vec<Customer>> {
     let head = values![snapshot.tenant.0, snapshot.generation];
     let keys: Vec<Value> = ids.iter().map(|id| (*id).into()).collect();
-    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &keys).await?;
+    let rows = fetch_by_keys(&mut snapshot.transaction, &CUSTOMERS_AMONG, &head, &keys).await?;
     let read = |row| read_customer(row).map(|customer| (customer.id, customer));
     let mut found = rows.iter().map(read).collect::<Result<HashMap<Uuid, Customer>>>()?;
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
@@ -132,7 +133,7 @@ impl PresentIndex for ListIndex {
         let (mut index, mut after) = (Self::default(), Uuid::nil());
         loop {
             let values: [Value; 4] = values![snapshot.tenant.0, snapshot.generation, after, ROWS];
-            let rows = snapshot.transaction.rows(LISTED, &values).await?;
+            let rows = snapshot.transaction.rows(&LISTED, &values).await?;
             for row in &rows {
                 let customer = listed(row, &mut stages)?;
                 after = customer.customer;
@@ -156,7 +157,7 @@ impl PresentIndex for ListIndex {
         for row in fetch_by_keys(&mut snapshot.transaction, STAGES_AMONG, &head, &keys).await? {
             add_stage(&mut stages, &row)?;
         }
-        let rows = fetch_by_keys(&mut snapshot.transaction, LISTED_AMONG, &head, &keys).await?;
+        let rows = fetch_by_keys(&mut snapshot.transaction, &LISTED_AMONG, &head, &keys).await?;
         let listed = rows.iter().map(|row| listed(row, &mut stages)).collect::<Result<Vec<_>>>()?;
         customers.iter().for_each(|customer| self.remove(*customer));
         listed.into_iter().for_each(|customer| self.put(customer));
@@ -208,9 +209,7 @@ fn listed(row: &Row, stages: &mut StagesOf) -> Result<ListedCustomer> {
             source: row.opt_text("source")?,
             channel: row.opt_text("channel")?,
             tags: Json::read(row, "tags")?.parse()?,
-            industry: row.opt_text("industry")?,
-            region: row.opt_text("region")?,
-            service_type: row.opt_text("service_type")?,
+            texts: read_texts(row, &ProfileField::KEYS)?,
             at_risk: row.flag("at_risk")?,
             is_merged: row.opt_uuid("merged_into")?.is_some(),
             is_withdrawn: row.flag("withdrawn")?,

@@ -50,7 +50,7 @@ async fn fetch(snapshot: &mut Snapshot, known: Position) -> Result<CustomerVersi
     let mut after = (Uuid::nil(), 0, Micros::MIN);
     loop {
         let values = values![snapshot.tenant.0, snapshot.generation, after.0, after.1, after.2, ROWS];
-        let rows = snapshot.transaction.rows(VERSIONS_PAGE, &values).await?;
+        let rows = snapshot.transaction.rows(&VERSIONS_PAGE, &values).await?;
         for row in &rows {
             let row = VersionRow::read(row)?;
             after = (row.customer, row.position, row.effective_at);
@@ -104,7 +104,7 @@ async fn read(
 ) -> Result<Vec<VersionRow>> {
     let keys: Vec<Value> = customers.iter().map(|customer| (*customer).into()).collect();
     let head = values![snapshot.tenant.0, snapshot.generation, after, until];
-    let rows = fetch_by_keys(&mut snapshot.transaction, VERSIONS_AMONG, &head, &keys).await?;
+    let rows = fetch_by_keys(&mut snapshot.transaction, &VERSIONS_AMONG, &head, &keys).await?;
     let mut rows = rows.iter().map(VersionRow::read).collect::<Result<Vec<_>>>()?;
     rows.sort_by_key(|row| (row.customer, row.position, row.effective_at));
     rows.dedup_by_key(|row| (row.customer, row.position, row.effective_at));

@@ -48,10 +48,10 @@ impl BoardSnapshot {
     ) -> Result<(Option<CustomerReport>, Position)> {
         let snapshot = &mut self.0;
         let head = values![snapshot.tenant.0, snapshot.generation];
-        let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+        let rows = fetch_by_keys(&mut snapshot.transaction, &CUSTOMERS_AMONG, &head, &[id.into()]).await?;
         let mut customers = rows.iter().map(read_customer).collect::<Result<Vec<_>>>()?;
         customers.retain(|customer| {
-            visibility.is_visible(customer.profile.region.as_deref(), &customer.traits.owner)
+            visibility.is_visible(customer.profile.texts.region(), &customer.traits.owner)
         });
         let found = with_cards(snapshot, customers).await?.pop().map(|customer| report(customer, now, names));
         let position = snapshot.position;

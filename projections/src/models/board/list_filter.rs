@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
 use waymark_domain::search::SearchTerms;
+use waymark_domain::{Owner, ProfileTexts};
 
-use crate::query::AnyOf;
+use crate::query::{AnyOf, ProfileFilter, has_texts};
 
 /// Which customers a list shows. All that are set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,12 +21,8 @@ pub struct CustomerFilter {
     pub sub_status: Option<AnyOf>,
     /// A label they carry.
     pub tag: Option<AnyOf>,
-    /// The line of business.
-    pub industry: Option<AnyOf>,
-    /// The region.
-    pub region: Option<AnyOf>,
-    /// The kind of service.
-    pub service_type: Option<AnyOf>,
+    /// The texts of the profile.
+    pub texts: ProfileFilter,
     /// The value tier.
     pub tier: Option<AnyOf>,
     /// Where the lead came from.
@@ -53,9 +49,7 @@ pub(super) struct ListTraits {
     pub(super) source: Option<String>,
     pub(super) channel: Option<String>,
     pub(super) tags: Vec<String>,
-    pub(super) industry: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) service_type: Option<String>,
+    pub(super) texts: ProfileTexts,
     pub(super) at_risk: bool,
     pub(super) is_merged: bool,
     pub(super) is_withdrawn: bool,
@@ -82,15 +76,13 @@ impl CustomerFilter {
         let is_gone = traits.is_withdrawn || traits.is_erased;
         let is_listed = self.external_id.is_some() || !traits.is_merged && !is_gone;
         is_listed
-            && (traits.is_merged || self.visibility.is_visible(traits.region.as_deref(), &traits.owner))
+            && (traits.is_merged || self.visibility.is_visible(traits.texts.region(), &traits.owner))
             && self.owner.as_ref().is_none_or(|owner| traits.owner == *owner)
             && self.reps.as_ref().is_none_or(of_a_rep)
             && any_journey(&self.stage, |(stage, _)| Some(stage))
             && any_journey(&self.sub_status, |(_, sub_status)| sub_status.as_ref())
             && self.tag.as_ref().is_none_or(labelled)
-            && is(&self.industry, traits.industry.as_ref())
-            && is(&self.region, traits.region.as_ref())
-            && is(&self.service_type, traits.service_type.as_ref())
+            && has_texts(&self.texts, &traits.texts)
             && is(&self.tier, traits.tier.as_ref())
             && is(&self.source, traits.source.as_ref())
             && is(&self.channel, traits.channel.as_ref())

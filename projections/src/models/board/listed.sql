@@ -1,4 +1,4 @@
-SELECT customer, created_position, owner_kind, owner_id, tier, source, channel, tags, industry, region, service_type, at_risk,
+SELECT customer, created_position, owner_kind, owner_id, tier, source, channel, tags, {texts}, at_risk,
   merged_into, withdrawn, erased, value_order, search_text, search_contacts
 FROM board_customer
 WHERE tenant_id = $1 AND generation = $2 AND customer > $3

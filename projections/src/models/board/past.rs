@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
+use waymark_domain::ProfileTexts;
 use waymark_domain::customer::event::{CustomerEvent, Money, Recorded};
 use waymark_domain::customer::timeline::Journeys;
 
 use super::customer::{Card, Customer, TrackedAttributes};
 use super::expected_close::KnownClose;
-use super::profile::ClearProfile;
 use super::tables::VersionRow;
 use crate::error::Result;
 use crate::log::history::{JourneyChange, PositionedMove, journeys, position_moves};
@@ -25,8 +25,7 @@ use crate::stats::Micros;
 pub(super) struct TrackedState {
     traits: TrackedAttributes,
     version: u32,
-    industry: Option<String>,
-    region: Option<String>,
+    texts: ProfileTexts,
     postponed_until: Option<NaiveDate>,
     deal: (Option<NaiveDate>, Option<Money>),
     sub_statuses: BTreeMap<String, String>,
@@ -36,13 +35,11 @@ pub(super) struct TrackedState {
 impl Customer {
     /// What boards, filters and clocks look at: a change of it is kept.
     pub(super) fn tracked(&self) -> TrackedState {
-        let ClearProfile { industry, region, postponed_until, .. } = &self.profile;
         TrackedState {
             traits: self.traits.clone(),
             version: self.pipeline_version(),
-            industry: industry.clone(),
-            region: region.clone(),
-            postponed_until: *postponed_until,
+            texts: self.profile.texts.in_reports(),
+            postponed_until: self.profile.postponed_until,
             deal: self.profile.deal(),
             sub_statuses: self.sub_statuses(),
             expected_close: self.profile.expected_close.as_ref().map(KnownClose::on),

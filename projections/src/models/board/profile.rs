@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use waymark_domain::Personal;
 use waymark_domain::customer::event::{ChannelId, Contract, Money, Profile, Scored, Scorer};
 use waymark_domain::intake::{Assignment, ScoreReason};
+use waymark_domain::{Personal, ProfileTexts};
 
 use crate::stats::Micros;
 
@@ -19,9 +19,9 @@ use super::expected_close::KnownClose;
 pub(super) struct ClearProfile {
     pub(super) credit_code: Option<String>,
     pub(super) channel_ids: Vec<(String, String)>,
-    pub(super) industry: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) service_type: Option<String>,
+    /// The plain texts, each a member by its name.
+    #[serde(flatten, serialize_with = "ProfileTexts::serialize_all")]
+    pub(super) texts: ProfileTexts,
     pub(super) contract: Option<Contract>,
     pub(super) delivered_on: Option<NaiveDate>,
     pub(super) postponed_until: Option<NaiveDate>,
@@ -100,9 +100,7 @@ impl ClearProfile {
         }
         let Some(said) = said else { return };
         set(&mut self.credit_code, "credit_code", said, &clear(&said.credit_code));
-        set(&mut self.industry, "industry", said, &said.industry);
-        set(&mut self.region, "region", said, &said.region);
-        set(&mut self.service_type, "service_type", said, &said.service_type);
+        self.texts.learn(&said.texts, |name| said.cleared.iter().any(|cleared| cleared == name));
         set(&mut self.contract, "contract", said, &said.contract);
         set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
         set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money, Scorer};
 use waymark_domain::intake::ScoreReason;
-use waymark_domain::{Language, Owner};
+use waymark_domain::{Language, Owner, ProfileTexts};
 
 use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
 use super::expected_close::ExpectedClose;
@@ -268,12 +268,10 @@ pub struct CustomerReport {
     pub credit_code: Option<String>,
     /// The person's ids in channels.
     pub channel_ids: Vec<ChannelIdReport>,
-    /// The industry.
-    pub industry: Option<String>,
-    /// The region.
-    pub region: Option<String>,
-    /// The service type.
-    pub service_type: Option<String>,
+    /// The plain texts of the profile, each a field by its name.
+    #[serde(flatten, serialize_with = "ProfileTexts::serialize_all")]
+    #[schema(ignore)]
+    pub texts: ProfileTexts,
     /// The contract period.
     pub contract: Option<ContractReport>,
     /// The day of delivery.
@@ -376,9 +374,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
             .into_iter()
             .map(|(channel, id)| ChannelIdReport { channel, id })
             .collect(),
-        industry: profile.industry,
-        region: profile.region,
-        service_type: profile.service_type,
+        texts: profile.texts,
         contract: profile
             .contract
             .map(|Contract { starts_on, ends_on }| ContractReport { starts_on, ends_on }),

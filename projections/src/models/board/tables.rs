@@ -34,9 +34,6 @@ table! {
             next_said_at: Option<i64>,
             erased: bool,
             profile: Json,
-            industry: Option<String>,
-            region: Option<String>,
-            service_type: Option<String>,
             touches: Json,
             merged_into: Option<Uuid>,
             withdrawn: bool,
@@ -53,6 +50,7 @@ table! {
             valid_times: Json,
             tracked_until: i64,
         }
+        texts { industry, region, service_type }
     }
 }
 
@@ -114,8 +112,6 @@ table! {
             tags: Json,
             version: u32,
             merged: bool,
-            industry: Option<String>,
-            region: Option<String>,
             postponed_until: Option<String>,
             contract_end: Option<String>,
             won_amount: Option<String>,
@@ -123,6 +119,7 @@ table! {
             sub_statuses: Json,
             expected_close: Option<String>,
         }
+        texts { industry, region }
     }
 }
 
@@ -185,3 +182,18 @@ table! {
 
 pub(super) static TABLES: &[&Table] =
     &[&CUSTOMERS, &CARDS, &TAGS, &BLOCKING_KEYS, &VERSION_ROWS, &TOUCH_ROWS, &PURCHASE_ROWS, &APPROVALS];
+
+#[cfg(test)]
+mod tests {
+    use waymark_domain::ProfileField;
+
+    use super::*;
+
+    #[test]
+    fn customers_have_a_column_for_each_text_of_the_profile_and_their_past_for_each_that_reports_look_at() {
+        for field in ProfileField::ALL {
+            assert!(CUSTOMERS.columns.contains(&field.key()), "{field:?}");
+            assert_eq!(VERSION_ROWS.columns.contains(&field.key()), field.is_in_reports(), "{field:?}");
+        }
+    }
+}

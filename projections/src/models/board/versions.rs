@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
+use waymark_domain::{Owner, ProfileTexts};
 use waymark_eventstore::Position;
 
 use super::row::{money_of, owner_of};
 use super::tables::VersionRow;
 use crate::error::Result;
-use crate::query::{AnyOf, CohortFilter};
+use crate::query::{AnyOf, CohortFilter, has_texts};
 use crate::stats::Micros;
 
 pub(crate) use super::kept_versions::load;
@@ -29,8 +29,8 @@ pub(crate) struct CustomerVersion {
     pub(crate) channel: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) version: u32,
-    pub(crate) industry: Option<String>,
-    pub(crate) region: Option<String>,
+    /// Those that reports look at.
+    pub(crate) texts: ProfileTexts,
     /// The local day until which the deal was put off.
     pub(crate) postponed_until: Option<NaiveDate>,
     /// Whether another customer went on in its place.
@@ -67,8 +67,7 @@ impl CustomerVersion {
             tags: row.tags.parse()?,
             version: row.version,
             merged: row.merged,
-            industry: row.industry,
-            region: row.region,
+            texts: row.texts,
             postponed_until: day(row.postponed_until),
             contract_end: day(row.contract_end),
             won: money_of(row.won_amount, row.won_currency),
@@ -102,8 +101,7 @@ pub(crate) fn passes(past: &[CustomerVersion], instant: Micros, filter: &CohortF
         && is(&filter.channel, then.channel.as_ref())
         && finer(&filter.sub_status)
         && is(&filter.tier, then.tier.as_ref())
-        && is(&filter.industry, then.industry.as_ref())
-        && is(&filter.region, then.region.as_ref())
+        && has_texts(&filter.texts, &then.texts)
         && filter.version.is_none_or(|version| then.version == version)
         && filter.tag.as_ref().is_none_or(|tag| then.tags.iter().any(|held| tag.contains(held)))
 }
@@ -148,8 +146,7 @@ mod tests {
             channel: None,
             tags: Vec::new(),
             version: 1,
-            industry: None,
-            region: None,
+            texts: ProfileTexts::default(),
             postponed_until: until.map(day),
             merged: false,
             contract_end: None,
