@@ -24,6 +24,8 @@ pub enum ProfileField {
     Region,
     /// The kind of service that the customer is in.
     ServiceType,
+    /// How large the company is, in the tenant's own classes, such as `50-199`.
+    CompanySize,
 }
 
 /// From which versions of the events with a profile on there is a field.
@@ -37,11 +39,11 @@ pub struct SinceVersion {
 
 impl ProfileField {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Industry, Self::Region, Self::ServiceType];
+    pub const ALL: [Self; 4] = [Self::Industry, Self::Region, Self::ServiceType, Self::CompanySize];
 
     /// Those that reports look at, in the order of the columns of exports: customers are filtered, grouped and compared by them,
     /// as they were at any instant, so their past is kept. Lists are filtered by all.
-    pub const IN_REPORTS: [Self; 2] = [Self::Region, Self::Industry];
+    pub const IN_REPORTS: [Self; 3] = [Self::Region, Self::Industry, Self::CompanySize];
 
     /// Their names on the wire, in the order of [`Self::ALL`].
     pub const KEYS: [&'static str; Self::ALL.len()] = {
@@ -60,6 +62,7 @@ impl ProfileField {
             Self::Industry => "industry",
             Self::Region => "region",
             Self::ServiceType => "service_type",
+            Self::CompanySize => "company_size",
         }
     }
 
@@ -70,6 +73,7 @@ impl ProfileField {
             Self::Industry => ("行业", "Industry"),
             Self::Region => ("地区", "Region"),
             Self::ServiceType => ("服务类型", "Service type"),
+            Self::CompanySize => ("企业规模", "Company size"),
         }
     }
 
@@ -78,6 +82,7 @@ impl ProfileField {
     pub const fn since(self) -> Option<SinceVersion> {
         match self {
             Self::Industry | Self::Region | Self::ServiceType => None,
+            Self::CompanySize => Some(SinceVersion { registered: 5, details_changed: 7 }),
         }
     }
 

@@ -43,8 +43,8 @@ macro_rules! customer_types {
 }
 
 customer_types! {
-    Registered "customer.registered" 4 [unchanged, unchanged, unchanged]
-    DetailsChanged "customer.details_changed" 6 [unchanged, unchanged, unchanged, unchanged, unchanged]
+    Registered "customer.registered" 5 [unchanged, unchanged, unchanged, unchanged]
+    DetailsChanged "customer.details_changed" 7 [unchanged, unchanged, unchanged, unchanged, unchanged, unchanged]
     Moved "customer.moved" 3 [unchanged, unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS board_customer (
     industry         TEXT,
     region           TEXT,
     service_type     TEXT,
+    company_size     TEXT,
     -- When and from where the customer came in as a lead again, as JSON.
     touches          TEXT    NOT NULL,
     merged_into      BLOB,
@@ -124,6 +125,7 @@ CREATE TABLE IF NOT EXISTS board_past (
     merged       INTEGER NOT NULL,
     industry     TEXT,
     region       TEXT,
+    company_size TEXT,
     -- The local day until which the deal was put off, as YYYY-MM-DD.
     postponed_until TEXT,
     -- The last day of the contract, as YYYY-MM-DD, and what a deal won in part has brought.

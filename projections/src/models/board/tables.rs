@@ -50,7 +50,7 @@ table! {
             valid_times: Json,
             tracked_until: i64,
         }
-        texts { industry, region, service_type }
+        texts { industry, region, service_type, company_size }
     }
 }
 
@@ -119,7 +119,7 @@ table! {
             sub_statuses: Json,
             expected_close: Option<String>,
         }
-        texts { industry, region }
+        texts { industry, region, company_size }
     }
 }
 
