@@ -10,6 +10,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use waymark_tests::repository;
 
 mod circles;
+mod profile_fields;
 mod words;
 
 /// The crates of the product, by their folders.
