@@ -155,7 +155,7 @@ impl CheckpointSigner {
     #[must_use]
     pub fn new(
         store: Arc<dyn LedgerStore>,
-        key_file: KeyFile,
+        key_file: Arc<KeyFile>,
         files: SignedFiles,
         begun: UnboundedReceiver<TenantId>,
         clock: Clock,

@@ -12,7 +12,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use waymark_domain::company::rights::Credential;
 use waymark_domain::{Actor, Role};
-use waymark_eventstore::vault::{RootKey, Vault};
+use waymark_eventstore::segments::{cold_tiles, segment_faults};
+use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, postgres};
 use waymark_projections::Projections;
 use waymark_projections::runtime::Node;
@@ -34,6 +35,7 @@ use crate::config::{
 use crate::cosigning::Cosigning;
 use crate::http::measure;
 use crate::key_file::KeyFile;
+use crate::key_place::KeyPlace;
 use crate::log::Log;
 use crate::operator::{host, operator};
 use crate::outbound::client::Client;
@@ -59,6 +61,7 @@ pub struct Installation {
     pub checkpoint_signer: Arc<CheckpointSigner>,
     /// Who read what.
     access_log: Arc<AccessLog>,
+    key_file: Arc<KeyFile>,
 }
 
 impl Installation {
@@ -109,57 +112,62 @@ impl Installation {
 
     async fn on_sqlite(args: &DatabaseArgs, file: &Path, clock: Clock) -> Result<Self, InstallationError> {
         let is_new = !file.metadata().is_ok_and(|metadata| metadata.len() > 0);
-        let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
+        let secrets = Secrets::open(&KeyPlace::of(args), &args.database, is_new).map_err(said)?;
         let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
         let (first, begun) = mpsc::unbounded_channel();
         let first_note = Some(first_note(&secrets, first));
-        let options = Options { first_note, ..Options::new(clock.clone()) };
+        let segments = Some(args.archive_folder());
+        let options = Options { first_note, segments, ..Options::new(clock.clone()) };
         let store = SqliteStore::open(path, options).await.map_err(said)?;
         let admin = AdminStore::open(file, clock.clone(), random_ids()).await.map_err(said)?;
         let messages = OutboundStore::open(file).await.map_err(said)?;
-        let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
+        let key_file = Arc::new(KeyFile::new(KeyPlace::of(args), secrets.clone()));
+        let vault = Arc::new(Vault::new(store.clone(), key_file.clone()));
         let views = views_file(file);
         let projections = Projections::open(&views, store.clone(), vault.clone()).await.map_err(said)?;
-        Self::of(args, store, (admin, messages), (&secrets, begun), vault, projections, clock).await
+        Self::of(args, store, (admin, messages), (&secrets, key_file, begun), vault, projections, clock).await
     }
 
     async fn on_postgres(args: &DatabaseArgs, url: &str, clock: Clock) -> Result<Self, InstallationError> {
         // The keys first: anyone who comes with those of another database is to change nothing.
         let admin = AdminStore::connect(url, clock.clone(), random_ids()).await.map_err(said)?;
         let is_new = admin.fingerprint().await.map_err(said)?.is_none();
-        let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
+        let secrets = Secrets::open(&KeyPlace::of(args), &args.database, is_new).map_err(said)?;
         let (first, begun) = mpsc::unbounded_channel();
         let first_note = Some(first_note(&secrets, first));
-        let options = postgres::Options { first_note, ..postgres::Options::new(clock.clone()) };
+        let segments = Some(args.archive_folder());
+        let options = postgres::Options { first_note, segments, ..postgres::Options::new(clock.clone()) };
         let store = PostgresStore::open(url, options).await.map_err(said)?;
         let messages = OutboundStore::connect(url).await.map_err(said)?;
-        let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
+        let key_file = Arc::new(KeyFile::new(KeyPlace::of(args), secrets.clone()));
+        let vault = Arc::new(Vault::new(store.clone(), key_file.clone()));
         let node = Node { id: random_ids()(), clock: clock.clone() };
         let projections = Projections::connect(url, node, store.clone(), vault.clone());
         let projections = projections.await.map_err(said)?;
-        Self::of(args, store, (admin, messages), (&secrets, begun), vault, projections, clock).await
+        Self::of(args, store, (admin, messages), (&secrets, key_file, begun), vault, projections, clock).await
     }
 
     async fn of(
         args: &DatabaseArgs,
         store: Arc<dyn Log>,
         (admin, messages): (AdminStore, OutboundStore),
-        (secrets, begun): (&Secrets, UnboundedReceiver<TenantId>),
+        (secrets, key_file, begun): (&Secrets, Arc<KeyFile>, UnboundedReceiver<TenantId>),
         vault: Arc<Vault>,
         projections: Arc<Projections>,
         clock: Clock,
     ) -> Result<Self, InstallationError> {
-        if admin.keep_fingerprint(&secrets.fingerprint()).await.map_err(said)? != secrets.fingerprint() {
+        let kept = admin.keep_fingerprint(&secrets.fingerprint()).await.map_err(said)?;
+        if !secrets.is_known_as(&kept) {
             return Err(said(format!(
-                "the key file {} is not that of {}: name the right one with --keys",
-                args.key_file().display(),
+                "{} is not that of {}: name the right one with --keys",
+                KeyPlace::of(args).shown(),
                 args.database
             )));
         }
         secrets.publish(&args.public_key_file());
-        let key_file = KeyFile::new(args.key_file(), secrets.clone());
         let files = SignedFiles { notes: args.checkpoint_file(), keys: args.public_key_file() };
-        let checkpoint_signer = CheckpointSigner::new(store.clone(), key_file, files, begun, clock.clone());
+        let signing = key_file.clone();
+        let checkpoint_signer = CheckpointSigner::new(store.clone(), signing, files, begun, clock.clone());
         let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
         let (admin, messages) = (Arc::new(admin), Arc::new(messages));
         let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
@@ -167,7 +175,7 @@ impl Installation {
             .with_zones(zones);
         let access_log = AccessLog::new(store.clone(), app.clock.clone(), random_ids());
         let (checkpoint_signer, access_log) = (Arc::new(checkpoint_signer), Arc::new(access_log));
-        Ok(Self { app, store, admin, messages, checkpoint_signer, access_log })
+        Ok(Self { app, store, admin, messages, checkpoint_signer, access_log, key_file })
     }
 
     /// The tenant of that name, made when it is new.
@@ -189,6 +197,16 @@ impl Installation {
     /// Tenants, keys and members.
     pub(crate) fn admin(&self) -> &AdminStore {
         &self.admin
+    }
+
+    /// Receivers, and their secrets.
+    pub(crate) fn messages(&self) -> &OutboundStore {
+        &self.messages
+    }
+
+    /// The keys, and the file that they stand in.
+    pub(crate) fn key_file(&self) -> &KeyFile {
+        &self.key_file
     }
 
     /// Whether anybody could ever call.
@@ -223,7 +241,7 @@ impl Installation {
         let caller = self.system_caller(tenant, &operator());
         let credential = Credential { name: None, administers: true };
         let meta = CommandMeta::default();
-        let (text, _) = self.app.create_key(&caller, &meta, new, &credential).await.map_err(said)?;
+        let (text, ..) = self.app.create_key(&caller, &meta, new, &credential).await.map_err(said)?;
         text.map(|text| text.to_string()).ok_or_else(|| said(AppError::KeyReused))
     }
 
@@ -266,6 +284,20 @@ impl Installation {
         progress: impl Fn(u64, u64) + Send + Sync + 'static,
     ) -> Result<(), InstallationError> {
         self.app.projections.catch_up(tenant, progress).await.map_err(said)
+    }
+
+    /// Looks which segments of the logs there must be, so that `/readyz` can say which are not there.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn find_segments(&self) -> Result<(), InstallationError> {
+        for tenant in self.store.tenants().await.map_err(said)? {
+            cold_tiles(&*self.store, tenant).await.map_err(said)?;
+        }
+        for fault in segment_faults(&*self.store).await.map_err(said)? {
+            tracing::error!(%fault, "a segment of the log cannot be read");
+        }
+        Ok(())
     }
 
     /// What carries messages to the outside.

@@ -6,12 +6,12 @@
 //! The program is [`cli::main`]; a program that embeds the service opens an [`Installation`](installation::Installation):
 //!
 //! ```no_run
-//! use waymark_api::config::{Database, DatabaseArgs};
+//! use waymark_api::config::{Database, DatabaseArgs, KeyArgs};
 //! use waymark_api::installation::Installation;
 //!
 //! # async fn open() -> Result<(), Box<dyn std::error::Error>> {
 //! let database = Database::Sqlite("waymark.db".into());
-//! let installation = Installation::open(&DatabaseArgs { database, keys: None, zoneinfo: None }).await?;
+//! let installation = Installation::open(&DatabaseArgs { database, keys: None, key_args: KeyArgs::default(), zoneinfo: None, archive: None }).await?;
 //! let tenant = installation.tenant("default").await?;
 //! println!("{} events", installation.store.head(tenant).await?.position);
 //! installation.close().await?;
@@ -38,7 +38,9 @@ pub mod http;
 pub mod import;
 pub mod installation;
 mod key_file;
+mod key_place;
 pub mod log;
+mod log_archive;
 mod mcp;
 pub mod operator;
 pub mod outbound;
@@ -46,6 +48,7 @@ pub mod problem;
 mod public_keys;
 mod refusal_retention;
 mod repeated;
+mod root_key_rotation;
 pub mod routes;
 mod secrets;
 mod serving;

@@ -1,11 +1,11 @@
 //! The log on either engine, as an installation holds it.
 
 use async_trait::async_trait;
-use waymark_eventstore::{PostgresStore, SqliteStore, StoreError, Transferable};
+use waymark_eventstore::{PostgresStore, Rekeyable, SqliteStore, StoreError};
 
-/// A log that can be written, proved, moved, and asked whether the engine finds it whole.
+/// A log that can be written, proved, moved, rewrapped, and asked whether the engine finds it whole.
 #[async_trait]
-pub trait Log: Transferable {
+pub trait Log: Rekeyable {
     /// `ok`, or the first fault that the engine finds.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! database alone neither reads a name nor forges a checkpoint.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -17,6 +17,7 @@ use waymark_eventstore::ledger::{Signer, Verifier};
 
 use crate::ambient::random_bytes;
 use crate::config::Database;
+use crate::key_place::{KeyPlace, SecretsError};
 
 /// Whose public key it is: of the installation, for the logs of all its tenants.
 pub(crate) const PUBLIC_NAME: &str = "waymark";
@@ -26,6 +27,8 @@ pub(crate) const PUBLIC_NAME: &str = "waymark";
 pub struct Secrets {
     /// Wraps the tenants' keys.
     pub root_key: [u8; 32],
+    /// What wrapped them before, while it is being replaced.
+    pub former_root_key: Option<[u8; 32]>,
     /// Signs the checkpoints of each log until its key is changed (Ed25519 seed).
     pub signing_seed: [u8; 32],
     /// What signs the checkpoints of a log whose key was changed, by tenant, the newest last. Which of them signs is told by
@@ -38,78 +41,46 @@ pub struct Secrets {
 #[serde(deny_unknown_fields)]
 struct KeyFile {
     root_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former_root_key: Option<String>,
     signing_key: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     log_signing_keys: BTreeMap<Uuid, Vec<String>>,
 }
 
-/// Why there are no secrets.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretsError {
-    /// The file cannot be read or made.
-    #[error("the key file {path}: {source}")]
-    File {
-        /// Which file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is there but is not one of ours.
-    #[error("the key file {path} is not base64 keys of 32 bytes each: {why}")]
-    Format {
-        /// Which file.
-        path: String,
-        /// Why.
-        why: String,
-    },
-    /// The database was made with keys that are gone.
-    #[error(
-        "the database {database} has no key file {path}; put it back: without it nothing personal can be read"
-    )]
-    Lost {
-        /// Which database.
-        database: String,
-        /// Which file.
-        path: String,
-    },
-}
-
 impl Secrets {
-    /// Reads the key file, or makes it when both it and the database are new.
+    /// Reads the keys, or makes them when both they and the database are new.
     ///
     /// # Errors
     /// When the file cannot be read, made or understood, or is missing beside an existing database.
-    pub fn open(path: &Path, database: &Database, is_new: bool) -> Result<Self, SecretsError> {
-        let shown = || path.display().to_string();
-        let file = |source| SecretsError::File { path: shown(), source };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text).map_err(|why| SecretsError::Format { path: shown(), why }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if !is_new {
-                    return Err(SecretsError::Lost { database: database.to_string(), path: shown() });
-                }
-                let (root_key, signing_seed) = (random_bytes(), random_bytes());
-                let secrets = Self { root_key, signing_seed, log_seeds: BTreeMap::new() };
-                secrets.write(path).map_err(file)?;
-                Ok(secrets)
-            }
-            Err(error) => Err(file(error)),
+    pub fn open(place: &KeyPlace, database: &Database, is_new: bool) -> Result<Self, SecretsError> {
+        if let Some(found) = Self::find(place)? {
+            return Ok(found);
         }
+        if !is_new {
+            return Err(SecretsError::Lost { database: database.to_string(), place: place.shown() });
+        }
+        let (root_key, signing_seed) = (random_bytes(), random_bytes());
+        let secrets = Self { root_key, former_root_key: None, signing_seed, log_seeds: BTreeMap::new() };
+        secrets.write(place)?;
+        Ok(secrets)
     }
 
-    /// Reads the key file; `None` where there is none.
+    /// Reads the keys; `None` where there are none.
     ///
     /// # Errors
-    /// When the file cannot be read or understood.
-    pub fn find(path: &Path) -> Result<Option<Self>, SecretsError> {
-        let shown = || path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                Self::parse(&text).map(Some).map_err(|why| SecretsError::Format { path: shown(), why })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SecretsError::File { path: shown(), source }),
-        }
+    /// When they cannot be read or understood.
+    pub fn find(place: &KeyPlace) -> Result<Option<Self>, SecretsError> {
+        place.stored()?.map(|stored| Self::of(place, &stored)).transpose()
+    }
+
+    /// The keys in what stands at a place.
+    ///
+    /// # Errors
+    /// When it cannot be unwrapped or understood.
+    pub(crate) fn of(place: &KeyPlace, stored: &str) -> Result<Self, SecretsError> {
+        let opened = place.opened(stored)?;
+        Self::parse(&opened).map_err(|why| SecretsError::Format { place: place.shown(), why })
     }
 
     /// What signs the checkpoints of the log of this name until its key is changed.
@@ -148,8 +119,20 @@ impl Secrets {
     /// By what a database knows its keys again: it tells nothing of them.
     #[must_use]
     pub fn fingerprint(&self) -> String {
+        self.fingerprint_with(&self.root_key)
+    }
+
+    /// Whether a database that knows its keys by this is one of these keys': by the root key, or by the one before while it is
+    /// being replaced.
+    #[must_use]
+    pub fn is_known_as(&self, fingerprint: &str) -> bool {
+        let roots = std::iter::once(&self.root_key).chain(&self.former_root_key);
+        roots.into_iter().any(|root| self.fingerprint_with(root) == fingerprint)
+    }
+
+    fn fingerprint_with(&self, root_key: &[u8; 32]) -> String {
         let digest = Sha256::new_with_prefix("waymark keys")
-            .chain_update(self.root_key)
+            .chain_update(root_key)
             .chain_update(self.signing_seed)
             .finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -167,19 +150,25 @@ impl Secrets {
         });
         Ok(Self {
             root_key: key("root_key", &file.root_key)?,
+            former_root_key: file
+                .former_root_key
+                .as_deref()
+                .map(|text| key("former_root_key", text))
+                .transpose()?,
             signing_seed: key("signing_key", &file.signing_key)?,
             log_seeds: logs.collect::<Result<_, String>>()?,
         })
     }
 
-    /// Writes a new file for its owner's eyes only, and on disk before the first key is used.
+    /// Writes a new file.
     ///
     /// # Errors
     /// When there is a file already, or it cannot be written.
-    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn write(&self, place: &KeyPlace) -> Result<(), SecretsError> {
         let encoded = |seeds: &Vec<[u8; 32]>| seeds.iter().map(|seed| STANDARD.encode(seed)).collect();
         let file = KeyFile {
             root_key: STANDARD.encode(self.root_key),
+            former_root_key: self.former_root_key.map(|key| STANDARD.encode(key)),
             signing_key: STANDARD.encode(self.signing_seed),
             log_signing_keys: self
                 .log_seeds
@@ -187,15 +176,15 @@ impl Secrets {
                 .map(|(tenant, seeds)| (*tenant, encoded(seeds)))
                 .collect(),
         };
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut out = options.open(path)?;
-        serde_json::to_writer_pretty(&mut out, &file)?;
-        out.write_all(b"\n")?;
-        out.sync_all()
+        let text = serde_json::to_string_pretty(&file).map_err(|error| place.fault(error.into()))?;
+        place.write(&text)
     }
+}
+
+/// What a root key is called in events and names of files: four bytes in hexadecimal, which tell nothing of it.
+pub(crate) fn root_key_id(root_key: &[u8; 32]) -> String {
+    let digest = Sha256::new_with_prefix("waymark root key").chain_update(root_key).finalize();
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -210,8 +199,8 @@ mod tests {
     fn keys_made_once_are_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("w.keys");
-        let made = Secrets::open(&keys, &database(), true).unwrap();
-        let read = Secrets::open(&keys, &database(), false).unwrap();
+        let made = Secrets::open(&keys.clone().into(), &database(), true).unwrap();
+        let read = Secrets::open(&keys.clone().into(), &database(), false).unwrap();
         assert_eq!((made.root_key, made.signing_seed), (read.root_key, read.signing_seed));
         assert_eq!(made.fingerprint(), read.fingerprint());
     }
@@ -219,8 +208,8 @@ mod tests {
     #[test]
     fn other_keys_have_another_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
-        let made =
-            ["a", "b"].map(|name| Secrets::open(&folder.path().join(name), &database(), true).unwrap());
+        let made = ["a", "b"]
+            .map(|name| Secrets::open(&folder.path().join(name).into(), &database(), true).unwrap());
         assert_ne!(made[0].fingerprint(), made[1].fingerprint());
     }
 
@@ -228,7 +217,10 @@ mod tests {
     fn a_database_whose_keys_are_lost_is_not_given_new_ones() {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("w.keys");
-        assert!(matches!(Secrets::open(&keys, &database(), false), Err(SecretsError::Lost { .. })));
+        assert!(matches!(
+            Secrets::open(&keys.clone().into(), &database(), false),
+            Err(SecretsError::Lost { .. })
+        ));
         assert!(!keys.exists());
     }
 
@@ -238,7 +230,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("w.keys");
-        Secrets::open(&keys, &database(), true).unwrap();
+        Secrets::open(&keys.clone().into(), &database(), true).unwrap();
         assert_eq!(keys.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(signatures(&bench, "t5").await, 1);
         bench.signer().sign_heads().await.unwrap();
         // What signs no more is not kept: the second key's secret is gone, that of the installation stays for other logs.
-        let secrets = Secrets::find(&bench.key_file()).unwrap().unwrap();
+        let secrets = Secrets::find(&bench.key_file().into()).unwrap().unwrap();
         assert_eq!(secrets.log_seeds[&bench.tenant().0].len(), 1);
         assert_eq!(signatures(&bench, "t6").await, 1);
         sound_by_every_key(&bench).await;
@@ -302,7 +302,7 @@ mod tests {
         let by_auditor = bench.call(Method::POST, "/v1/audit/keys/rotations").key(&bench.auditor);
         let refused = by_auditor.json(&json!({"reason": "r"})).send().await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
-        assert!(Secrets::find(&bench.key_file()).unwrap().unwrap().log_seeds.is_empty());
+        assert!(Secrets::find(&bench.key_file().into()).unwrap().unwrap().log_seeds.is_empty());
         assert_eq!(words(&states(&bench).await), ["active"]);
     }
 }

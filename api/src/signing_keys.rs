@@ -16,7 +16,8 @@ use waymark_eventstore::{Clock, Entry, EventStore, Position, Query, QueryItem, S
 
 use crate::app::{AppError, Fold, FoldCache};
 use crate::key_file::KeyFile;
-use crate::secrets::{PUBLIC_NAME, SecretsError};
+use crate::key_place::SecretsError;
+use crate::secrets::PUBLIC_NAME;
 
 /// The type of the events that tell of changes.
 pub(crate) const ROTATED: &str = "signing_key.rotated";
@@ -64,7 +65,7 @@ pub enum SigningKeyError {
 /// The keys of all logs.
 pub(crate) struct SigningKeys {
     store: Arc<dyn LedgerStore>,
-    file: KeyFile,
+    file: Arc<KeyFile>,
     clock: Clock,
     changes: FoldCache<Changes>,
     /// The changes whose old key is known to have signed a checkpoint that has them.
@@ -168,7 +169,7 @@ pub(crate) async fn hand_over(
 
 impl SigningKeys {
     /// The keys of the logs of a store, with the secrets of a key file.
-    pub(crate) fn new(store: Arc<dyn LedgerStore>, file: KeyFile, clock: Clock) -> Self {
+    pub(crate) fn new(store: Arc<dyn LedgerStore>, file: Arc<KeyFile>, clock: Clock) -> Self {
         let log: Arc<dyn EventStore> = store.clone();
         let changes = FoldCache::new(log, clock.clone());
         Self { store, file, clock, changes, handed_over: Mutex::default(), missing: Mutex::default() }

@@ -1,5 +1,9 @@
 //! What is supposed of a pipeline, and the answer: for the HTTP interface and the command line alike.
 
+mod limits;
+
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +25,7 @@ use crate::projections::reports::funnels::FunnelReport;
 use crate::projections::reports::what_if::{
     ConversionDifference, DwellDifference, ForecastDifference, WhatIf, conversion, dwell, forecast,
 };
+use limits::limits;
 
 /// How long the span is unless told otherwise.
 const USUAL_SPAN: TimeDelta = TimeDelta::days(30);
@@ -101,6 +106,9 @@ fn invalid(field: &str, zh: &str, en: &str) -> Problem {
     Problem::invalid_value(field, Label::new(zh, en))
 }
 
+/// What customers are called.
+pub(crate) type Names = HashMap<Uuid, String>;
+
 /// Which rows of each list are shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows {
@@ -115,6 +123,15 @@ impl Rows {
         all.iter().skip(self.offset).take(self.limit).map(row).collect()
     }
 
+    /// The customers of the rows that are shown.
+    pub(crate) fn customers(self, found: &WhatIf) -> Vec<Uuid> {
+        let refused = self.of(&found.refused, |refused| refused.customer);
+        let deadlines = self.of(&found.deadlines, |(customer, _)| *customer);
+        let reclaims = self.of(&found.reclaims, |(customer, _)| *customer);
+        let all: BTreeSet<Uuid> = [refused, deadlines, reclaims].into_iter().flatten().collect();
+        all.into_iter().collect()
+    }
+
     fn truncates<T>(self, all: &[T]) -> bool {
         all.len() > self.offset.saturating_add(self.limit)
     }
@@ -125,6 +142,8 @@ impl Rows {
 struct RefusedMoveReply {
     /// The customer.
     customer_id: Uuid,
+    /// What it is called; null when never given, or not for the caller's eyes.
+    customer_name: Option<String>,
     /// Its position in the log.
     position: u64,
     /// Its event.
@@ -145,10 +164,11 @@ struct RefusedMoveReply {
 }
 
 impl RefusedMoveReply {
-    fn of(refused: &RefusedMove, language: Language) -> Self {
+    fn of(refused: &RefusedMove, names: &Names, language: Language) -> Self {
         let violations = refused.violations.iter();
         Self {
             customer_id: refused.customer,
+            customer_name: names.get(&refused.customer).cloned(),
             position: refused.position,
             event_id: refused.event,
             from: refused.from.clone(),
@@ -181,6 +201,8 @@ impl DeadlineReply {
 struct DeadlineChangeReply {
     /// The customer.
     customer_id: Uuid,
+    /// What it is called; null when never given, or not for the caller's eyes.
+    customer_name: Option<String>,
     /// The stage.
     stage: String,
     /// What sets it: the stage's `next_action`, its `stagnant` limit, or a `rule`.
@@ -196,7 +218,7 @@ struct DeadlineChangeReply {
 }
 
 impl DeadlineChangeReply {
-    fn of((customer, change): &(Uuid, DeadlineChange)) -> Self {
+    fn of((customer, change): &(Uuid, DeadlineChange), names: &Names) -> Self {
         let Both { before, after } = &change.deadline;
         let (kind, rule) = match &change.kind {
             DeadlineKind::NextAction => ("next_action", None),
@@ -206,6 +228,7 @@ impl DeadlineChangeReply {
         let stage = after.as_ref().or(before.as_ref()).map(|one| one.stage.clone());
         Self {
             customer_id: *customer,
+            customer_name: names.get(customer).cloned(),
             stage: stage.unwrap_or_default(),
             kind,
             rule,
@@ -238,6 +261,8 @@ impl ReturnReply {
 struct ReclaimReply {
     /// The customer.
     customer_id: Uuid,
+    /// What it is called; null when never given, or not for the caller's eyes.
+    customer_name: Option<String>,
     /// The rep who had it.
     rep: String,
     /// The event that gave the rep the customer.
@@ -249,11 +274,12 @@ struct ReclaimReply {
 }
 
 impl ReclaimReply {
-    fn of((customer, change): &(Uuid, ReclaimChange)) -> Self {
+    fn of((customer, change): &(Uuid, ReclaimChange), names: &Names) -> Self {
         let Both { before, after } = &change.returned;
         let rep = after.as_ref().or(before.as_ref()).map(|one| one.rep.clone());
         Self {
             customer_id: *customer,
+            customer_name: names.get(customer).cloned(),
             rep: rep.unwrap_or_default(),
             owned_since: change.owned_since,
             before: before.as_ref().map(ReturnReply::of),
@@ -365,7 +391,7 @@ impl WhatIfAnswer {
     pub(crate) fn of(
         question: &WhatIfQuestion,
         span: Span,
-        found: WhatIf,
+        (found, names): (WhatIf, &Names),
         rows: Rows,
         language: Language,
     ) -> Self {
@@ -385,9 +411,9 @@ impl WhatIfAnswer {
                 reclaims: found.reclaims.len(),
                 returns: found.returned.into(),
             },
-            refused_moves: rows.of(&found.refused, |refused| RefusedMoveReply::of(refused, language)),
-            deadlines: rows.of(&found.deadlines, DeadlineChangeReply::of),
-            reclaims: rows.of(&found.reclaims, ReclaimReply::of),
+            refused_moves: rows.of(&found.refused, |refused| RefusedMoveReply::of(refused, names, language)),
+            deadlines: rows.of(&found.deadlines, |change| DeadlineChangeReply::of(change, names)),
+            reclaims: rows.of(&found.reclaims, |change| ReclaimReply::of(change, names)),
             truncated: WhatIfTruncated {
                 refused_moves: rows.truncates(&found.refused),
                 deadlines: rows.truncates(&found.deadlines),
@@ -455,38 +481,4 @@ impl WhatIfAnswer {
         lines.extend(self.limits.iter().map(|limit| ("limit", limit.clone())));
         lines
     }
-}
-
-/// What no replay knows.
-fn limits() -> [Label; 7] {
-    [
-        Label::new(
-            "人的选择按记录保留：若当时某次变更被拒绝，当事人可能会补充资料或另作选择，此处不作猜测。",
-            "What people chose is kept as it was recorded: whether they would have completed what was missing or chosen otherwise after a refusal is not guessed.",
-        ),
-        Label::new(
-            "被拒绝的变更从“之后”的历史中去掉；该客户此后的变更只有在新定义下仍被允许时才保留。",
-            "A refused transition is left out of the history after the change; later transitions of the customer are kept only where they are permitted from where it would have stood.",
-        ),
-        Label::new(
-            "只判断定义的条件，不再判断操作人的权限；记录中已获批准的变更视为已批准。",
-            "Only the conditions of the definition are judged, not the permissions of who acted; a transition whose approval is recorded counts as approved.",
-        ),
-        Label::new(
-            "文字只看有无，不看内容；从文件导入的变更没有备注与凭证，会因此被判为缺少。",
-            "Of texts only their presence counts, not what they say; transitions imported from files have no notes or evidence and are found to lack them.",
-        ),
-        Label::new(
-            "规则只列出何时会触发，其后果（任务、自动变更、提醒）不再推演；自动规则已作出的变更按记录保留。",
-            "Rules are listed with when they would have acted; what would have followed (tasks, moves, reminders) is not played out, and what rules did is kept as recorded.",
-        ),
-        Label::new(
-            "收回被视为准时发生，不计每次收回数量上限与停机；领取次数、保有量等领取限制不再判断。",
-            "Returns to a pool are taken to happen on time, without the cap per run and without downtime; limits of claiming, such as quotas and holding caps, are not judged again.",
-        ),
-        Label::new(
-            "试点团队的版本不单独推演：计时以当时对所有人生效的版本为准。",
-            "Pilot versions are not replayed apart: deadlines before the change are those of the version in force for everybody.",
-        ),
-    ]
 }

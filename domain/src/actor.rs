@@ -35,6 +35,45 @@ impl Role {
             Self::Auditor => "auditor",
         }
     }
+
+    /// Every role.
+    pub const EACH: [Self; 6] =
+        [Self::Rep, Self::Supervisor, Self::Manager, Self::Admin, Self::Analyst, Self::Auditor];
+
+    /// What it is called, in Chinese and English.
+    pub fn name(self) -> [&'static str; 2] {
+        match self {
+            Self::Rep => ["销售", "Sales rep"],
+            Self::Supervisor => ["主管", "Supervisor"],
+            Self::Manager => ["经理", "Manager"],
+            Self::Admin => ["管理员", "Administrator"],
+            Self::Analyst => ["分析员", "Analyst"],
+            Self::Auditor => ["审计员", "Auditor"],
+        }
+    }
+
+    /// What it may do, in Chinese and English.
+    pub fn duties(self) -> [&'static str; 2] {
+        match self {
+            Self::Rep => ["处理自己的客户和公海客户。", "Works their own customers and those in a pool."],
+            Self::Supervisor => {
+                ["处理、合并、移交团队的客户。", "Works, merges and hands over the team's customers."]
+            }
+            Self::Manager => [
+                "处理所有客户，发布销售流程，导入数据。",
+                "Works every customer, publishes pipelines and imports data.",
+            ],
+            Self::Admin => {
+                ["设置系统，并可做经理所做的一切。", "Sets the system up, and may do what a manager may."]
+            }
+            Self::Analyst => {
+                ["查看分析，不看联系方式，不做变更。", "Reads figures, without contacts; changes nothing."]
+            }
+            Self::Auditor => {
+                ["查看全部记录和证明，不做变更。", "Reads every record and its proofs; changes nothing."]
+            }
+        }
+    }
 }
 
 /// Who commands.

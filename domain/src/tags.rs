@@ -47,6 +47,9 @@ pub fn task(task: Uuid) -> String {
 /// What was carried away as files.
 pub const EXPORTS: &str = "exports";
 
+/// What left the database for files.
+pub const SEGMENTS: &str = "segments";
+
 /// Up to where people have read their inboxes.
 pub const INBOX: &str = "inbox";
 

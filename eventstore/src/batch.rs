@@ -4,6 +4,7 @@
 //! batch itself has accepted so far is *staged* and visible to every later request. Nothing here does any I/O.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -67,6 +68,7 @@ pub(crate) struct Batch<'a> {
     keys: Vec<&'a WrappedKey>,
     erased: Vec<Uuid>,
     forgotten: Vec<&'a (Position, String)>,
+    archived: Vec<&'a RangeInclusive<Position>>,
 }
 
 /// An accepted event.
@@ -95,6 +97,7 @@ impl<'a> Batch<'a> {
             keys: Vec::new(),
             erased: Vec::new(),
             forgotten: Vec::new(),
+            archived: Vec::new(),
         }
     }
 
@@ -171,6 +174,7 @@ impl<'a> Batch<'a> {
         }
         self.erased.extend(&request.erase_subjects);
         self.forgotten.extend(&request.forget_tags);
+        self.archived.extend(&request.archived);
         let first_position = if request.events.is_empty() { head } else { head + 1 };
         let count = u32::try_from(request.events.len()).unwrap_or(u32::MAX);
         if let Some(draft) = &request.receipt {
@@ -244,6 +248,11 @@ impl<'a> Batch<'a> {
     /// The blind tags to delete beside those of erased subjects.
     pub(crate) fn forgotten(&self) -> &[&'a (Position, String)] {
         &self.forgotten
+    }
+
+    /// The entries whose bytes leave the database.
+    pub(crate) fn archived(&self) -> &[&'a RangeInclusive<Position>] {
+        &self.archived
     }
 
     /// Whether there is nothing to write at all: every request was refused or repeated.

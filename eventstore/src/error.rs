@@ -1,6 +1,7 @@
 //! What can go wrong with the log, by what the caller can do about it.
 
 use crate::Position;
+use crate::segments::SegmentFault;
 
 /// Why the log did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -58,7 +59,20 @@ pub enum StoreError {
         /// What is wrong there.
         what: String,
     },
+    /// Cold entries cannot be read from their file, until it is put back. Nothing was changed.
+    #[error("entries of the log cannot be read: {0}")]
+    Segment(SegmentFault),
     /// A sealed field names a key that was never made: an error, never "erased".
     #[error("no such data key: {0}")]
     UnknownKey(String),
+}
+
+impl StoreError {
+    /// To those who look for damage, a segment that cannot be read is damage.
+    pub(crate) fn into_damage(self) -> Self {
+        match self {
+            Self::Segment(fault) => Self::Damaged { position: fault.position, what: fault.to_string() },
+            other => other,
+        }
+    }
 }

@@ -201,6 +201,9 @@ impl Event {
 impl EventStore for MemoryStore {
     async fn append(&self, request: Append) -> Result<Outcome, StoreError> {
         let request = Request::prepare(request)?;
+        if request.archived.is_some() {
+            return Err(StoreError::Invalid("a log in memory keeps no segments".to_owned()));
+        }
         let mut logs = self.lock();
         let log = logs.as_mut().ok_or_else(closed)?.entry(request.tenant).or_default();
         let outcome = log.append(&request, (self.clock)())?;

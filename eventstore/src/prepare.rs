@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::ledger::{Hash, leaf_hasher};
+use crate::ledger::{Hash, TILE_WIDTH, leaf_hasher};
 use crate::vault::WrappedKey;
 use crate::{
     Append, Condition, Draft, MAX_ENTRY_BYTES, Position, ReceiptDraft, StoreError, TenantId, instant,
@@ -45,6 +46,7 @@ pub(crate) struct Request {
     pub(crate) new_keys: Vec<WrappedKey>,
     pub(crate) erase_subjects: Vec<Uuid>,
     pub(crate) forget_tags: Vec<(Position, String)>,
+    pub(crate) archived: Option<RangeInclusive<Position>>,
 }
 
 /// A draft that lacks nothing but its position and its instant of recording.
@@ -112,6 +114,9 @@ impl Request {
         if let Some(twice) = append.events.iter().find(|draft| !ids.insert(draft.id)) {
             return Err(invalid(format!("two events of the append have the id {}", twice.id)));
         }
+        if let Some(archived) = &append.archived {
+            check_archived(archived, append.events.is_empty())?;
+        }
         let tenant = append.tenant;
         let events =
             append.events.into_iter().map(|draft| Prepared::new(tenant, draft)).collect::<Result<_, _>>()?;
@@ -126,12 +131,13 @@ impl Request {
             new_keys: append.new_keys,
             erase_subjects: append.erase_subjects,
             forget_tags: append.forget_tags,
+            archived: append.archived,
         })
     }
 
     /// Whether anything that is stored is deleted with it.
     pub(crate) fn deletes(&self) -> bool {
-        !self.erase_subjects.is_empty() || !self.forget_tags.is_empty()
+        !self.erase_subjects.is_empty() || !self.forget_tags.is_empty() || self.archived.is_some()
     }
 
     /// Everything that must not have happened: the request is refused where any of these meets an event.
@@ -224,6 +230,18 @@ fn is_plain(value: &Value) -> bool {
         Value::Object(fields) => {
             fields.keys().is_sorted() && fields.iter().all(|(name, value)| name.is_ascii() && is_plain(value))
         }
+    }
+}
+
+/// Whole tiles leave the database, and not in silence.
+fn check_archived(archived: &RangeInclusive<Position>, is_silent: bool) -> Result<(), StoreError> {
+    let whole = archived.start() % TILE_WIDTH == 1
+        && archived.end().is_multiple_of(TILE_WIDTH)
+        && !archived.is_empty();
+    match (whole, is_silent) {
+        (true, false) => Ok(()),
+        (false, _) => Err(invalid("only whole tiles of entries can leave the database".to_owned())),
+        (true, true) => Err(invalid("that entries leave the database is an event".to_owned())),
     }
 }
 

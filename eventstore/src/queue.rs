@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::prepare::Request;
+use crate::rekey::Rekeying;
 use crate::transfer::ParsedChunk;
 use crate::{Outcome, StoreError, TenantId};
 
@@ -36,6 +37,7 @@ pub(crate) enum Job {
     Append(Box<Request>, Answer<Outcome>),
     TenantKey(TenantId, Vec<u8>, Answer<Vec<u8>>),
     Import(TenantId, Box<ParsedChunk>, Answer<()>),
+    Rekey(TenantId, Rekeying, Answer<bool>),
     Checkpoint { tenant: TenantId, size: u64, note: String, answer: Answer<()> },
     ForgetRefusals { tenant: TenantId, commands: Vec<String>, before: DateTime<Utc>, answer: Answer<u64> },
     Close,

@@ -1,5 +1,6 @@
 //! The contract every store keeps.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::segments::SegmentFolder;
 use crate::vault::WrappedKey;
 use crate::{Condition, Draft, Entry, Intake, Position, Query, StoreError, TenantId};
 
@@ -39,6 +41,9 @@ pub struct Append {
     /// Blind tags that are deleted in the same transaction, whosever entries they stand for: an erased subject may have been
     /// recognised by what stands in another one's entries.
     pub forget_tags: Vec<(Position, String)>,
+    /// Entries whose bytes leave the database in the same transaction: whole tiles, whose segments are on disk
+    /// ([`crate::segments::write_segment`]) and which one of its events tells of.
+    pub archived: Option<RangeInclusive<Position>>,
 }
 
 impl Append {
@@ -56,6 +61,7 @@ impl Append {
             new_keys: Vec::new(),
             erase_subjects: Vec::new(),
             forget_tags: Vec::new(),
+            archived: None,
         }
     }
 }
@@ -186,6 +192,16 @@ pub trait EventStore: Send + Sync + 'static {
     /// The tenants that have a log.
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         Ok(self.logs().await?.into_iter().filter(|log| !log.is_access_log()).collect())
+    }
+
+    /// Where the bytes of cold entries are; none for a store that keeps all of them itself.
+    fn segments(&self) -> Option<&SegmentFolder> {
+        None
+    }
+
+    /// Whether the bytes of the entry at a position have left the database.
+    async fn is_cold(&self, _tenant: TenantId, _position: Position) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// A receiver of the head's position, moved after every commit this process makes. Only a wake-up: what

@@ -132,6 +132,12 @@ impl Projections {
         self.models.iter().map(|model| model.name()).collect()
     }
 
+    /// Whether a tenant is looked after by this process: each is by one of those on the same database.
+    #[must_use]
+    pub fn tends(&self, tenant: TenantId) -> bool {
+        self.engine.nodes.as_ref().is_none_or(|nodes| nodes.is_mine(tenant))
+    }
+
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }

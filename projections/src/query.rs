@@ -75,6 +75,10 @@ impl From<&str> for AnyOf {
     }
 }
 
+/// The sub-status of a stay: the one in which it ended, or stands. None of a stay without one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StaySubStatus(pub Option<String>);
+
 /// What the texts of a profile must be.
 pub type ProfileFilter = PerField<Option<AnyOf>>;
 
@@ -109,6 +113,8 @@ pub struct CohortFilter {
     pub version: Option<u32>,
     /// These customers alone.
     pub among: Option<Arc<BTreeSet<Uuid>>>,
+    /// Where stays are counted, those alone whose own sub-status this is.
+    pub stays: Option<StaySubStatus>,
     /// Which customers are visible to the caller now: of others, nothing of the past is shown either.
     pub visibility: Visibility,
 }
@@ -118,6 +124,13 @@ impl CohortFilter {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self { visibility: self.visibility.clone(), ..Self::default() }
+    }
+
+    /// Whether it says anything of what customers were like.
+    #[must_use]
+    pub(crate) fn has_conditions(&self) -> bool {
+        let Self { among, stays, visibility, .. } = self.clone();
+        *self != Self { among, stays, visibility, ..Self::default() }
     }
 
     /// Whether nobody is left out, by the filter or by what is visible to the caller.

@@ -91,9 +91,12 @@ impl Contract {
         templates.find_map(|(_, item)| item.get(method))
     }
 
-    /// Headers of ours that an answer carries are described, and a command that was carried out answers with its position where
-    /// that is described.
+    /// An answer says whether it may be kept, headers of ours that it carries are described, and a command that was carried out
+    /// answers with its position where that is described.
     fn judge_headers(&self, method: &str, response: &Value, answer: &Answer) -> Result<(), String> {
+        if !answer.headers.contains_key("cache-control") {
+            return Err("the header cache-control is missing".to_owned());
+        }
         let described = response["headers"].as_object();
         let is_described = |name: &str| {
             described
@@ -159,6 +162,7 @@ mod tests {
     fn answer(status: u16, content_type: &str, body: Value) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", content_type.parse().unwrap());
+        headers.insert("cache-control", "no-store".parse().unwrap());
         let text = if body.is_null() { String::new() } else { body.to_string() };
         Answer {
             name: "GET /v1/things/1".into(),
@@ -188,6 +192,8 @@ mod tests {
         let mut answer = answer(200, "application/json", json!({"id": "1"}));
         answer.headers.insert("etag", "\"1\"".parse().unwrap());
         assert!(judge(&answer).unwrap_err().contains("etag"));
+        answer.headers.remove("cache-control");
+        assert!(judge(&answer).unwrap_err().contains("cache-control"));
     }
 
     #[test]

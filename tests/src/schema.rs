@@ -175,6 +175,10 @@ impl<'a> Schemas<'a> {
         }
     }
 
+    fn is_whole(&self, schema: &Value, value: &Value) -> bool {
+        self.check_at(schema, value, "").is_ok() && self.check_fields(schema, value, "").is_ok()
+    }
+
     /// What all parts of a schema that apply to a value say about its members or items.
     fn gather<'s>(&'s self, schema: &'s Value, value: &Value, known: &mut Known<'s>) {
         let Some(keywords) = schema.as_object() else { return };
@@ -186,6 +190,13 @@ impl<'a> Schemas<'a> {
                     }
                 }
                 ("allOf", Value::Array(all)) => all.iter().for_each(|part| self.gather(part, value, known)),
+                // Several may fit; what describes all of it is what it is.
+                ("anyOf", Value::Array(choices))
+                    if choices.iter().any(|choice| self.is_whole(choice, value)) =>
+                {
+                    let whole = choices.iter().find(|choice| self.is_whole(choice, value));
+                    whole.into_iter().for_each(|choice| self.gather(choice, value, known));
+                }
                 ("oneOf" | "anyOf", Value::Array(choices)) => {
                     let fitting = choices.iter().filter(|choice| self.check_at(choice, value, "").is_ok());
                     fitting.for_each(|choice| self.gather(choice, value, known));
@@ -289,6 +300,14 @@ mod tests {
 
     fn check(schema: &Value, value: &Value) -> Result<(), String> {
         Schemas::of(&document()).check(schema, value)
+    }
+
+    #[test]
+    fn of_choices_that_overlap_that_counts_which_describes_all() {
+        let rows = |fields: Value| json!({"properties": {"rows": {"items": {"properties": fields}}}});
+        let schema = json!({"anyOf": [rows(json!({"a": {}})), rows(json!({"a": {}, "b": {}}))]});
+        assert_eq!(check(&schema, &json!({"rows": [{"a": 1, "b": 2}]})), Ok(()));
+        assert!(check(&schema, &json!({"rows": [{"a": 1, "c": 2}]})).is_err());
     }
 
     #[test]

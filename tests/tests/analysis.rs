@@ -868,6 +868,212 @@ async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn losses_are_told_by_reason_stage_rep_source_and_month_and_lead_to_the_deals() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let end: DateTime<Utc> = now() - Duration::hours(1);
+    let before = |days: i64| end - Duration::days(days);
+    let deal = async |name: &str, owner: &str, source: Option<&str>, days: i64, amount: &str| {
+        let mut body = json!({"name": name, "owner": owner, "amount": cny(amount)});
+        if let Some(source) = source {
+            body["source"] = json!(source);
+        }
+        since(&wang, before(days), body).await
+    };
+    let lose = async |customer: &str, reason: &str, days: i64| {
+        let body = json!({"to": "lost", "reason": reason, "note": "so", "next_step": "none", "effective_at": instant(before(days))});
+        let _ = wang.command(customer, "transitions", body).await.expect(200);
+    };
+    let harbour = deal("Harbour", "rep:li", Some("fair"), 80, "100.00").await;
+    let hill = deal("Hill", "rep:chen", Some("fair"), 70, "20.00").await;
+    let lake = deal("Lake", "rep:li", None, 60, "3.00").await;
+    let sold = deal("Sold", "rep:li", Some("fair"), 50, "4000.00").await;
+    let _ = deal("Open", "rep:li", Some("web"), 40, "50000.00").await;
+    lose(&harbour, "price", 45).await;
+    lose(&hill, "price", 5).await;
+    lose(&lake, "competitor", 4).await;
+    won(&wang, &sold, before(3)).await;
+
+    let at = format!("effective_at={}", instant(end));
+    let losses = read(&wang, &format!("/v1/losses/{PIPELINE}?{at}")).await;
+    let row = |list: &str, value: Value| {
+        let rows = losses.at(list).as_array().cloned().unwrap_or_default();
+        let found = rows.into_iter().find(|row| row["value"] == value);
+        let found = found.unwrap_or_else(|| panic!("no {value} in {list} of {}", losses.text));
+        (found["count"].clone(), found["amounts"].clone(), found["ended"].clone(), found["maturity"].clone())
+    };
+    let of = |cycles: u64, undecided: u64| json!({"mature": undecided == 0, "cycles": cycles, "undecided": undecided, "matures_at": null});
+    let money = |amount: &str| json!([cny(amount)]);
+    let told = |count: u64, amount: &str, ended: Value, maturity: Value| {
+        (json!(count), money(amount), ended, maturity)
+    };
+    assert_eq!(row("/by_reason", json!("price")), told(2, "120.00", Value::Null, Value::Null));
+    assert_eq!(row("/by_reason", json!("competitor")), told(1, "3.00", Value::Null, Value::Null));
+    assert_eq!(row("/by_stage", json!("new_lead")), told(3, "123.00", json!(4), Value::Null));
+    assert_eq!(row("/by_rep", json!("rep:li")), told(2, "103.00", json!(3), of(4, 1)));
+    assert_eq!(row("/by_rep", json!("rep:chen")), told(1, "20.00", json!(1), of(1, 0)));
+    assert_eq!(row("/by_source", json!("fair")), told(2, "120.00", json!(3), of(3, 0)));
+    assert_eq!(row("/by_source", Value::Null), told(1, "3.00", json!(1), of(1, 0)));
+    let month = |days: i64| before(days).format("%Y-%m").to_string();
+    let in_month = |days: i64| [45, 5, 4].iter().filter(|lost| month(**lost) == month(days)).count();
+    for days in [45, 5, 4] {
+        assert_eq!(row("/by_month", json!(month(days))).0, json!(in_month(days)));
+    }
+    let share = losses.at("/by_rep/0/lost_share");
+    assert_eq!((losses.at("/by_rep/0/share"), &share["share"]), (&json!(2.0 / 3.0), &json!(2.0 / 3.0)));
+    // `proportion_confint(2, 3, method="wilson")` of statsmodels 0.15.
+    assert!((share["low"].as_f64().unwrap_or_default() - 0.207_660).abs() < 1e-6, "{share}");
+    assert_eq!(share["small"], true);
+
+    let names = async |question: &str| -> Vec<String> {
+        let list = read(&wang, &format!("/v1/losses/{PIPELINE}/customers?{at}{question}")).await;
+        list.items()
+            .iter()
+            .map(|deal| deal["customer_name"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(names("").await, ["Lake", "Hill", "Harbour"], "the one lost last first");
+    for (question, expected) in [
+        ("&by=reason&value=price", vec!["Hill", "Harbour"]),
+        ("&by=stage&value=new_lead", vec!["Lake", "Hill", "Harbour"]),
+        ("&by=rep&value=rep:chen", vec!["Hill"]),
+        ("&by=source", vec!["Lake"]),
+        ("&by=source&value=web", vec![]),
+        ("&owner=rep:li&by=source&value=fair", vec!["Harbour"]),
+    ] {
+        assert_eq!(names(question).await, expected, "{question}");
+    }
+    let by_month = names(&format!("&by=month&value={}", month(45))).await;
+    assert_eq!(by_month.len(), in_month(45));
+    let first = read(&wang, &format!("/v1/losses/{PIPELINE}/customers?{at}&limit=2")).await;
+    assert_eq!((first.at("/total"), first.items().len()), (&json!(3), 2));
+    let next = format!("&limit=2&cursor={}", first.text_at("/next_cursor"));
+    assert_eq!(names(&next).await, ["Harbour"]);
+    let expected = json!({
+        "customer_id": lake, "customer_name": "Lake", "cycle": 1, "lost_at": first.items()[0]["lost_at"],
+        "reason": "competitor", "stage": "new_lead", "rep": "rep:li", "source": null, "amount": cny("3.00"),
+    });
+    assert_eq!(first.items()[0], expected);
+    let lost_at: DateTime<Utc> = first.text_at("/items/0/lost_at").parse().unwrap();
+    assert_eq!(instant(lost_at), instant(before(4)));
+    let sun = team.analyst("sun");
+    let unnamed = read(&sun, &format!("/v1/losses/{PIPELINE}/customers?{at}")).await;
+    assert!(unnamed.items().iter().all(|deal| deal["customer_name"].is_null()), "{}", unnamed.text);
+    for (question, field) in [("value=price", "value"), ("by=mood", "by"), ("limit=501", "limit")] {
+        let refused = wang.get(&format!("/v1/losses/{PIPELINE}/customers?{question}")).await;
+        assert_eq!(refused.refused(422, "invalid-value").at("/violations/0/field"), field, "{question}");
+    }
+    let bad = wang.get(&format!("/v1/losses/{PIPELINE}/customers?cursor=x")).await;
+    assert_eq!(bad.status, 422, "{}", bad.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_report_is_divided_into_groups_that_add_up_or_says_why_not() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let end = now();
+    let before = |days: i64| end - Duration::days(days);
+    let customer = async |name: &str, owner: &str, source: &str, days: i64, amount: &str| {
+        let body = json!({"name": name, "owner": owner, "source": source, "amount": cny(amount)});
+        since(&wang, before(days), body).await
+    };
+    let harbour = customer("Harbour", "rep:li", "fair", 40, "100.00").await;
+    let _ = customer("Hill", "rep:li", "web", 12, "20.00").await;
+    let _ = customer("Lake", "rep:chen", "fair", 10, "3.00").await;
+    let sold = customer("Sold", "rep:chen", "fair", 9, "4000.00").await;
+    let contacted = json!({"to": "contacted", "note": "told", "next_step": "call", "effective_at": ago(8)});
+    let _ = wang.command(&harbour, "transitions", contacted).await.expect(200);
+    won(&wang, &sold, before(2)).await;
+    let talk = json!({"channel": "phone", "summary": "spoke", "next_plan": {"at": ago(-3), "text": "call"}});
+    let _ = team.rep("li").command(&harbour, "follow-ups", talk).await.expect(200);
+
+    let at = format!("effective_at={}", instant(now()));
+    for (report, count, whole, li, chen) in [
+        ("bottlenecks/helloword-13?", "/items/0/stays", None, None, None),
+        ("channels?", "/items/0/leads", Some(3.0), Some(1.0), Some(2.0)),
+        (
+            "forecasts/helloword-13?horizon_days=30&",
+            "/horizons/0/by_stage/0/open",
+            Some(2.0),
+            Some(1.0),
+            Some(1.0),
+        ),
+        ("paths/helloword-13?", "/journeys", Some(4.0), Some(2.0), Some(2.0)),
+        ("heatmap?", "/weekdays", None, None, None),
+        ("heatmap?by=neglect&", "/rows/0/count", None, None, None),
+        ("heatmap?by=effect&", "/days", None, None, None),
+        ("quality/helloword-13?", "/leak/open", Some(3.0), Some(2.0), Some(1.0)),
+        ("loyalty/helloword-13?", "/pipeline", None, None, None),
+        ("changes/helloword-13?", "/closing/count", Some(3.0), Some(2.0), Some(1.0)),
+    ] {
+        let pin = if report.starts_with("changes") { format!("to_{at}") } else { at.clone() };
+        let divided = read(&wang, &format!("/v1/{report}{pin}&group_by=owner")).await;
+        let groups = divided.at("/groups").as_array().cloned().unwrap_or_default();
+        let keys: Vec<&Value> = groups.iter().map(|group| &group["key"]["owner"]).collect();
+        assert_eq!(keys, [&json!("rep:chen"), &json!("rep:li")], "{report}");
+        assert!(groups.iter().all(|group| group["members"] == 2 && group["small"] == true), "{report}");
+        assert!(groups.iter().all(|group| group.pointer(count).is_some()), "{report}: {}", divided.text);
+        let number = |body: &Value| body.pointer(count).and_then(Value::as_f64);
+        if whole.is_some() {
+            let told = (number(&divided.body), number(&groups[1]), number(&groups[0]));
+            assert_eq!(told, (whole, li, chen), "{report}");
+        }
+        let filtered = read(&wang, &format!("/v1/{report}{pin}&owner=rep:li")).await;
+        if !report.starts_with("changes") {
+            assert_eq!(groups[1].pointer(count), filtered.body.pointer(count), "{report}");
+        }
+        assert!(!filtered.text.contains("\"groups\""), "{report}");
+    }
+    // Behind a change of a group stand the group's customers alone.
+    let changes = read(&wang, &format!("/v1/changes/{PIPELINE}?to_{at}&group_by=owner,source")).await;
+    let groups = changes.at("/groups").as_array().cloned().unwrap_or_default();
+    let of = |owner: &str, source: &str| {
+        groups
+            .iter()
+            .find(|group| group["key"] == json!({"owner": owner, "source": source}))
+            .unwrap_or_else(|| panic!("{}", changes.text))
+    };
+    let created = |group: &Value| line(&group["happened"], "kind", "created").clone();
+    let behind = async |bucket: &Value| -> Vec<String> {
+        let cursor = bucket["customers"].as_str().unwrap_or_default();
+        let list = wang.get(&format!("/v1/changes/{PIPELINE}/customers?cursor={cursor}")).await.expect(200);
+        list.items().iter().map(|item| item["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(behind(&created(of("rep:li", "web"))).await, ["Hill"]);
+    assert_eq!(created(of("rep:chen", "fair"))["count"], 1, "the other one was created and won");
+    assert_eq!(behind(&created(of("rep:chen", "fair"))).await, ["Lake"]);
+
+    // What has no window has no months, and what is of the whole has no groups: each says why.
+    for (path, words) in [
+        (format!("/v1/forecasts/{PIPELINE}?group_by=month"), "no window"),
+        (format!("/v1/changes/{PIPELINE}?group_by=owner,quarter"), "no window"),
+        ("/v1/heatmap?by=neglect&group_by=month".to_owned(), "single instant"),
+        (format!("/v1/alerts/{PIPELINE}?group_by=owner"), "of a whole pipeline"),
+        (format!("/v1/forecasts/{PIPELINE}/back-test?group_by=owner"), "one at a time"),
+        (format!("/v1/pilots/{PIPELINE}@2?group_by=owner"), "all others"),
+        (format!("/v1/paths/{PIPELINE}?group_by=mood"), "field:KEY"),
+    ] {
+        let refused = wang.get(&path).await.refused(422, "invalid-value");
+        assert_eq!(refused.at("/violations/0/field"), "group_by", "{path}");
+        assert!(refused.text.contains(words), "{path}: {}", refused.text);
+    }
+    let by_month = read(&wang, &format!("/v1/paths/{PIPELINE}?{at}&group_by=month")).await;
+    let journeys: u64 = by_month
+        .at("/groups")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|group| group["journeys"].as_u64())
+        .sum();
+    assert_eq!(journeys, 4, "each began in one month");
+    let _ = team.admin().create_pipeline("funnel-5").await.expect(201);
+    for path in ["/v1/channels?group_by=owner", "/v1/heatmap?group_by=owner"] {
+        let refused = wang.get(path).await.refused(422, "missing-parameter");
+        assert_eq!(refused.at("/violations/0/field"), "pipeline", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followed() {
     let team = Team::on(PIPELINE).await;
     let wang = team.manager("wang");

@@ -59,6 +59,13 @@ async fn every_link_of_every_page_leads_somewhere() {
     for part in [
         "/console/boards/",
         "/console/figures/",
+        "/console/figures/landian-6/latency",
+        "/console/figures/landian-6/alerts",
+        "/console/figures/landian-6/pilots",
+        "/console/figures/landian-6/what-if",
+        "/console/audit/access",
+        "/console/audit/legal-holds",
+        "/console/settings/consumers",
         "/console/work?list=overdue",
         "/console/style.css",
         &customer,
@@ -126,4 +133,27 @@ async fn the_work_page_shows_what_others_did_and_what_was_shown_is_marked_as_rea
         "{read}"
     );
     assert!(li.get(&format!("{inbox}&unread=true")).await.expect(200).items().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_work_page_has_the_tasks_that_are_open_and_none_that_is_done() {
+    let team = Team::with_rules("helloword-13").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let customer = wang.register(team.customer_of("li", "Harbour Foods")).await;
+    let talks = json!({"to": "negotiating", "reason": "they rang"});
+    assert_eq!(wang.command(&customer, "overrides", talks).await.status, 200);
+    let tasks = format!("/v1/tasks?customer={customer}&state=open");
+    let open = li.until(&tasks, |answer| !answer.items().is_empty()).await.items();
+    let (anybody, key) = (team.server.anon(), li.key().unwrap().to_owned());
+    let title = open[0]["title"]["en"].as_str().unwrap();
+    let task = format!("action=\"/console/tasks/{}\"", open[0]["id"].as_str().unwrap());
+    let shown = page(&anybody, &key, "/console/work").await.expect(200).text;
+    assert!(shown.contains(&task) && shown.contains(title), "{shown}");
+    for task in &open {
+        let path = format!("/v1/tasks/{}/completions", task["id"].as_str().unwrap());
+        let _ = li.post(&path, json!({})).await.expect(200);
+    }
+    let _ = li.until(&tasks, |answer| answer.items().is_empty()).await;
+    let shown = page(&anybody, &key, "/console/work").await.expect(200).text;
+    assert!(shown.contains("No open tasks."), "{shown}");
 }

@@ -2,8 +2,9 @@
 
 #![cfg(test)]
 
+use reqwest::Method;
 use serde_json::Value;
-use waymark_tests::{EventSchemas, Installation, Server, now};
+use waymark_tests::{Client, EventSchemas, Installation, Server, now};
 
 /// The lines with an address once it can be used: where it listens, the console, three commands.
 const USABLE: usize = 5;
@@ -90,6 +91,8 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
     let head = client.head().await;
     let due = client.get(&format!("/v1/worklists/today?min_position={head}&wait_ms=30000")).await.expect(200);
     assert!(!due.items().is_empty(), "there is somebody to call today");
+    let alerts = client.get("/v1/alerts/sales").await.expect(200).items();
+    assert!(alerts.iter().any(|alert| alert["stage"] == "new_lead"), "a fair brought many: {alerts:?}");
     for pipeline in client.get("/v1/pipelines").await.expect(200).items() {
         let pipeline = pipeline["key"].as_str().expect("a key").to_owned();
         let board =
@@ -97,6 +100,59 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
         let stages = board.at("/stages").as_array().cloned().unwrap_or_default();
         let empty: Vec<&Value> = stages.iter().filter(|stage| stage["visits"] == 0).collect();
         assert!(empty.is_empty(), "nobody was ever in {empty:?}");
+    }
+}
+
+/// The figures of a page that lead to customers, each with the query of its list.
+fn figures_with_lists(page: &str) -> Vec<(u64, String)> {
+    let links = page.split("<a href=\"/console/customers?").skip(1);
+    let linked = links.filter_map(|rest| {
+        let (query, rest) = rest.split_once("\">")?;
+        let (figure, _) = rest.split_once('<')?;
+        Some((figure.trim().parse().ok()?, query.replace("&amp;", "&")))
+    });
+    linked.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_behind_a_figure_of_the_console_has_as_many_rows_as_the_figure_says() {
+    let installation = Installation::new();
+    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], COMPLETE);
+    let command = server.greeting().iter().find(|line| line.trim_start().starts_with("curl "));
+    let (key, _) = call_in(command.expect("a curl command"), server.address());
+    let (client, head) = (server.with_key(&key), server.with_key(&key).head().await);
+    let pipelines = client.get("/v1/pipelines").await.expect(200).items();
+    let keys: Vec<&str> = pipelines.iter().filter_map(|one| one["key"].as_str()).collect();
+    let mut followed = 0;
+    for pipeline in keys {
+        for read in ["boards", "dwell"] {
+            let path = format!("/v1/{read}/{pipeline}?min_position={head}&wait_ms=60000");
+            let _ = client.get(&path).await.expect(200);
+        }
+        for tab in ["", "/reps", "/channels", "/bottlenecks", "/forecast"] {
+            let path = format!("/console/figures/{pipeline}{tab}");
+            let cookie = format!("waymark_session={key}");
+            let page = server.anon().call(Method::GET, &path).header("cookie", &cookie).send().await;
+            assert_eq!(page.status, 200, "{path}: {}", page.text);
+            for (figure, query) in figures_with_lists(&page.text) {
+                assert_eq!(rows(&client, &query).await, figure, "{path} leads to {query}");
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 20, "{followed} figures lead to lists");
+}
+
+/// How many customers a list has, page by page.
+async fn rows(client: &Client, query: &str) -> u64 {
+    let (mut rows, mut cursor) = (0, String::new());
+    loop {
+        let page = client.get(&format!("/v1/customers?{query}&limit=500{cursor}")).await.expect(200);
+        rows += page.items().len() as u64;
+        match page.at("/next_cursor").as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return rows,
+        }
     }
 }
 

@@ -57,6 +57,7 @@ async fn skipping_bad_rows_imports_the_others_and_says_how_many_were_left_out() 
         "{}",
         ran.stdout
     );
+    assert!(ran.stderr.contains("1 bad row was left out"), "{}", ran.stderr);
     assert_eq!(events(&installation).await, 3 + 1, "three rows, and the pipeline made from them");
 }
 

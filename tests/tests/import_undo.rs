@@ -159,6 +159,58 @@ async fn of_customers_that_were_there_the_moves_are_taken_back_that_a_longer_fil
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_update_changed_of_customers_that_were_there_is_changed_back() {
+    let bench = Bench::new();
+    let path = format!(
+        "{QUERY}&name=name&amount=amount&currency=CNY&source=source&tag=tag&phone=phone&field:size=size"
+    );
+    let size = json!({"key": "size", "name": {"zh": "规模", "en": "Size"}, "type": "integer"});
+    let _ = bench.admin.post("/v1/admin/fields", size).await.expect(200);
+    let import = async |query: &str, rows: &str| {
+        let file = format!("deal,stage,at,name,amount,source,tag,phone,size\n{rows}");
+        let answer = bench.admin.call(Method::POST, &format!("{path}{query}")).bytes("text/csv", file);
+        answer.send().await.expect(200).body["report"].clone()
+    };
+    let details = async |id: &str| {
+        let head = bench.admin.head().await;
+        let path = format!("/v1/customers/{id}?min_position={head}&wait_ms=20000");
+        let found = bench.admin.get(&path).await.expect(200).body;
+        // Who never had custom fields has none, and who has none any more has none likewise.
+        ["name", "amount", "source", "tags", "contacts", "fields"].map(|field| match &found[field] {
+            Value::Null if field == "fields" => json!({}),
+            held => held.clone(),
+        })
+    };
+    let first = "A,New,2026-01-01,Harbour,100,,old,13800138000,\nB,New,2026-01-01,Pier,50,expo,,,3\n\
+                 C,New,2026-01-01,Quay,10,,,,\nD,Won,2026-01-01,,,,,,\n";
+    let _ = import("", first).await;
+    let ids = [bench.id_of("A").await, bench.id_of("B").await, bench.id_of("C").await];
+    let [a, b, c] = [details(&ids[0]).await, details(&ids[1]).await, details(&ids[2]).await];
+    // A changes beside a move, B alone, and C is worked on since.
+    let update = "A,Won,2026-01-05,Wrong,200,fair,new,13900000002,7\nB,New,2026-01-01,Worse,60,fair,new,,4\n\
+                  C,New,2026-01-01,Worst,20,,,,\n";
+    let changed = import("&update=true", update).await;
+    assert_eq!(changed["cases_updated"], 3);
+    let now = details(&ids[0]).await;
+    assert_eq!((&now[0], &now[1]["amount"]), (&json!("Wrong"), &json!("200")));
+    let _ = bench.admin.command(&ids[2], "details", json!({"tier": "A"})).await.expect(200);
+    let c_since = details(&ids[2]).await;
+    assert_ne!(c, c_since);
+
+    let preview = bench.undo(&changed, json!({"preview": true})).await;
+    assert_eq!(counts(&preview), [0, 2, 0, 1]);
+    let undone = bench.undo(&changed, json!({"reason": "the wrong file"})).await;
+    assert_eq!((counts(&undone), &undone["events"]), ([0, 2, 0, 1], &json!(4)));
+    assert_eq!(undone["kept_customers"][0]["since"][0]["type"], "customer.details_changed");
+    assert_eq!([details(&ids[0]).await, details(&ids[1]).await], [a, b]);
+    assert_eq!(details(&ids[2]).await, c_since, "it was worked on since");
+    assert_eq!(counts(&bench.undo(&changed, json!({})).await), [0, 0, 2, 1]);
+    let again = import("&update=true", update).await;
+    assert_eq!(again["cases_updated"], 2, "what was changed back can come again");
+    assert_eq!(details(&ids[0]).await, now);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_not_there_cannot_be_undone_nor_by_anybody() {
     let bench = Bench::new();
     let import = bench.import(FILE).await;

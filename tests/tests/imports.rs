@@ -97,6 +97,52 @@ async fn a_preview_tells_what_would_be_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_of_bad_rows_alone_shows_them_and_says_what_is_wrong() {
+    let bench = Bench::new();
+    let file = "deal,stage,at\n1,New,03/05/2026\n2,Won,04/05/2026\n,Won,2026-01-01\n";
+    for more in ["&preview=true", "&preview=true&won=Won", "&preview=true&skip_bad=true"] {
+        let report = bench.import(more, "text/csv", file).await;
+        assert_eq!(sums(&report), [3, 0, 0, 3], "{more}");
+        assert_eq!((&report["preview"], &report["cases"]), (&json!(true), &json!(0)));
+        assert_eq!(report["detected"]["columns"], json!(["deal", "stage", "at"]));
+        let problems: Vec<(&Value, &Value)> = report["problems"]
+            .as_array()
+            .expect("sums")
+            .iter()
+            .map(|problem| (&problem["code"], &problem["count"]))
+            .collect();
+        assert_eq!(problems, [(&json!("ambiguous-date"), &json!(2)), (&json!("missing-field"), &json!(1))]);
+        assert_eq!(report["bad_rows"].as_array().map(Vec::len), Some(3));
+    }
+    let refused = bench.refusal(QUERY, file).await;
+    assert_eq!((&refused["code"], &refused["bad_rows"]), (&json!("bad-rows"), &json!(3)));
+    assert!(bench.customers().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_ends_and_stands_in_bad_rows_alone_is_of_the_file() {
+    let bench = Bench::new();
+    let file = "deal,stage,at\n1,New,2026-01-01\n1,Won,03/05/2026\n2,Gone,04/05/2026\n";
+    let ended = "&won=Won&lost=Gone";
+    let refused = bench.refusal(&format!("{QUERY}{ended}"), file).await;
+    assert_eq!((&refused["code"], &refused["bad_rows"]), (&json!("bad-rows"), &json!(2)), "{refused}");
+    let preview = bench.import(&format!("{ended}&preview=true"), "text/csv", file).await;
+    assert_eq!(sums(&preview), [3, 1, 0, 2]);
+    // One that the file does not have is still told from those.
+    let unknown = bench.refusal(&format!("{QUERY}&won=Won&lost=Lost"), file).await;
+    assert_eq!(
+        (&unknown["code"], &unknown["violations"][0]["field"]),
+        (&json!("invalid-value"), &json!("lost"))
+    );
+    let skipped = bench.import(&format!("{ended}&skip_bad=true"), "text/csv", file).await;
+    assert_eq!(sums(&skipped), [3, 1, 0, 2]);
+    let stages = bench.manager.get("/v1/pipelines/deals").await.expect(200);
+    let ids: Vec<&Value> =
+        stages.at("/stages").as_array().expect("stages").iter().map(|stage| &stage["id"]).collect();
+    assert_eq!(ids, ["New"], "of bad rows nothing is made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_rows_are_summed_by_kind_and_named_by_row_column_value_and_mend() {
     let bench = Bench::new();
     let file = "deal,stage,at\n1,New,03/05/2026\n\"2\n3\",New,2026-01-01\n3,New,04/05/2026\n";

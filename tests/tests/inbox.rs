@@ -50,6 +50,13 @@ async fn an_inbox_says_who_moved_whom_from_where_to_where_why_and_what_to_do_now
     let earlier = li.post("/v1/me/inbox/read", json!({"up_to": 1})).await.expect(200);
     assert_eq!((earlier.number_at("/version"), earlier.at("/events")), (up_to, &json!([])));
     assert_eq!(inbox(&zhao, "unread=true").await.len(), 1, "a mark is one's own");
+    for client in [&li, &zhao, &wang] {
+        let all = inbox(client, "limit=500").await;
+        let ids: std::collections::BTreeSet<&str> = all.iter().filter_map(|one| one["id"].as_str()).collect();
+        assert_eq!(ids.len(), all.len(), "each has an id of its own: {all:?}");
+        assert!(all.iter().all(|one| one["event_id"].is_string()));
+        assert_eq!(inbox(client, "limit=500").await, all, "and keeps it");
+    }
     let page = li.get(&format!("/v1/me/inbox?limit=1&min_position={}", li.head().await)).await.expect(200);
     let cursor = page.text_at("/next_cursor");
     let next = li.get(&format!("/v1/me/inbox?limit=50&cursor={cursor}")).await.expect(200);

@@ -125,7 +125,7 @@ fn answers_are_described(name: &str, operation: &Value, document: &Value) {
             };
             assert!(contents.iter().all(|kind| of_the_protocol.contains(&kind.as_str())), "{name} {status}");
             assert!(contents.iter().any(|kind| *kind == "application/problem+json"), "{name} {status}");
-        } else if status != "204" && status != "308" && name != ANOTHER_PROTOCOL {
+        } else if status != "204" && !status.starts_with('3') && name != ANOTHER_PROTOCOL {
             assert!(!contents.is_empty(), "{name} {status}: the body is not described");
         }
     }
@@ -284,7 +284,7 @@ async fn what_the_examples_show_can_be_sent_to_the_demo() {
         let (method, template) = name.split_once(' ').expect("a method");
         let mut path =
             template.replace("{id}", &id(0)).replace("{pipeline}", "sales").replace("{key}", "sales");
-        path = path.replace("{name}", "board").replace("{list}", "today");
+        path = path.replace("{name}", "board").replace("{list}", "today").replace("{version}", "1");
         let shown = operation["parameters"].as_array().into_iter().flatten().filter(|it| it["in"] == "query");
         let shown =
             shown.filter_map(|parameter| Some((parameter["name"].as_str()?, parameter.get("example")?)));

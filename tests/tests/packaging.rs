@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
 use waymark_tests::{Installation, repository};
 
 const UNIT: &str = "packaging/waymark.service";
@@ -153,4 +154,38 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 fn read(file: &str) -> String {
     let path = repository().join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn what_a_command_did_is_one_json_document_for_programs() {
+    let installation = Installation::new();
+    let told = |arguments: &[&str]| -> Value {
+        let said = installation.run(&[arguments, &["--json"]].concat()).succeeded();
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {said}"))
+    };
+    let migrated = told(&["migrate"]);
+    assert_eq!((&migrated["tenant"], &migrated["dropped"]), (&json!("default"), &json!([])));
+    let token = told(&["token", "create", "--actor", "li", "--role", "rep", "--scope", "act-as"]);
+    assert_eq!(
+        (&token["actor"], &token["roles"], &token["scopes"]),
+        (&json!("rep:li"), &json!(["rep"]), &json!(["act-as"]))
+    );
+    assert!(token["key"].as_str().is_some_and(|key| key.starts_with("wm_")), "{token}");
+    let link = told(&["sign-in-link", "--actor", "rep:li", "--role", "rep", "--minutes", "5"]);
+    let code = link["code"].as_str().unwrap_or_default();
+    assert_eq!(link["link"], format!("http://127.0.0.1:8080/console/sign-in?code={code}"));
+    assert_eq!((&link["actor"], &link["minutes"]), (&json!("rep:li"), &json!(5)));
+    let rebuilt = told(&["rebuild"]);
+    let names: Vec<&Value> =
+        rebuilt["rebuilt"].as_array().into_iter().flatten().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["board", "timeline", "dwell", "work"]);
+    assert_eq!(told(&["rebuild", "tags"])["tags"]["restored"], 0);
+    let file = installation.directory().join("events.csv");
+    let written = told(&["export", "events", "--output", file.to_str().expect("a path")]);
+    let lines = std::fs::read_to_string(&file).expect("it was written").lines().count() as u64;
+    assert_eq!(written["rows"].as_u64().map(|rows| rows + 1), Some(lines), "{written}");
+    assert_eq!((&written["what"], &written["format"]), (&json!("events"), &json!("csv")));
+    assert!(told(&["export", "events", "--manifest"])["sha256"].is_string());
+    // Without a file the export is what goes to standard output, and nothing is put into it.
+    assert_eq!(installation.run(&["export", "events", "--json"]).code, 64);
 }

@@ -672,7 +672,7 @@ async fn a_pilot_is_set_beside_everybody_else_with_intervals() {
     let until = instant(now() + Duration::days(14));
     let body = json!({"definition": definition, "team": {"id": "north", "until": until}});
     let published = admin.post("/v1/pipelines/helloword-13/versions", body).await.expect(201);
-    assert_eq!(published.number_at("/version"), 2);
+    assert_eq!((published.number_at("/version"), published.at("/pilot")), (2, &json!("helloword-13@2")));
     let plan = json!({"at": instant(now() + Duration::days(1)), "text": "call"});
     let talk = json!({"channel": "phone", "summary": "spoke", "next_plan": plan});
     let _ = li.command(&tended, "follow-ups", talk).await.expect(200);
@@ -697,6 +697,9 @@ async fn a_pilot_is_set_beside_everybody_else_with_intervals() {
     assert_eq!((&rest["won"], &rest["lost"]), (&json!(0), &json!(1)));
     assert_eq!((&pilot["cycle_time"]["subjects"], &pilot["cycle_time"]["events"]), (&json!(2), &json!(1)));
     assert_eq!((&rest["cycle_time"]["subjects"], &rest["cycle_time"]["events"]), (&json!(2), &json!(1)));
+    // Of each side one cycle ended, and one is under way: what becomes of it is not known yet.
+    let open = json!({"mature": false, "cycles": 2, "undecided": 1, "matures_at": null});
+    assert_eq!((&pilot["maturity"], &rest["maturity"]), (&open, &open));
     let apart = report.at("/leak_rate");
     assert_eq!(apart["difference"], json!(-1.0));
     // Newcombe's interval of 0/1 less 1/1: Wilson gives (0, 0.793451) and (0.206549, 1).
@@ -704,6 +707,9 @@ async fn a_pilot_is_set_beside_everybody_else_with_intervals() {
     assert!((high - (-1.0 + (2.0 * 0.793_450_6_f64.powi(2)).sqrt())).abs() < 1e-5, "{apart}");
     let then = read(&admin, &format!("/v1/pilots/helloword-13@2?known_position={before}")).await;
     assert_eq!((then.at("/pilot/won"), then.at("/rest/lost")), (&json!(0), &json!(0)));
+    let all_open = json!({"mature": false, "cycles": 2, "undecided": 2, "matures_at": null});
+    let one_open = json!({"mature": false, "cycles": 1, "undecided": 1, "matures_at": null});
+    assert_eq!((then.at("/pilot/maturity"), then.at("/rest/maturity")), (&all_open, &one_open));
     for wrong in ["helloword-13@1", "helloword-13@9", "helloword-13", "nothing@2", "helloword-13@02"] {
         let _ = admin.get(&format!("/v1/pilots/{wrong}")).await.expect(404);
     }

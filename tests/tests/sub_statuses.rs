@@ -174,6 +174,63 @@ async fn lists_boards_and_reports_are_filtered_by_sub_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stay_is_counted_with_its_own_sub_status_whatever_the_customer_has_now() {
+    let team = Team::on("landian-6").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let ago = |hours: i64| (waymark_tests::now() - chrono::Duration::hours(hours)).to_rfc3339();
+    let quoted = async |name: &str, hours: i64| {
+        let mut body = team.customer_of("li", name);
+        body["effective_at"] = json!(ago(hours));
+        body["stage"] = json!("quoted");
+        wang.register(body).await
+    };
+    let put = async |id: &str, sub_status: &str, hours: i64| {
+        let body =
+            json!({"to": "quoted", "sub_status": sub_status, "note": "told", "effective_at": ago(hours)});
+        let _ = li.command(id, "transitions", body).await.expect(200);
+    };
+    // Two that awaited an answer and then compared prices: one of them has gone on since. One that still awaits an answer.
+    let (gone, compares, waits) =
+        (quoted("Gone", 90).await, quoted("Compares", 80).await, quoted("Waits", 70).await);
+    for (id, hours) in [(&gone, 60), (&compares, 50), (&waits, 40)] {
+        put(id, "awaiting_answer", hours).await;
+    }
+    put(&gone, "comparing_prices", 30).await;
+    put(&compares, "comparing_prices", 25).await;
+    let on = json!({"to": "deciding", "note": "told", "next_step": "call", "effective_at": ago(20)});
+    let _ = wang.command(&gone, "transitions", on).await.expect(200);
+    let head = wang.head().await;
+    let fresh = format!("min_position={head}&wait_ms=20000");
+    let stays = async |question: &str, place: &str| {
+        let path = format!("/v1/dwell/landian-6?group_by=sub_status&{fresh}{question}");
+        let report = wang.get(&path).await.expect(200);
+        let groups = report.at("/groups").as_array().cloned().unwrap_or_default();
+        let of = |group: &Value| {
+            let stages = group["stages"].as_array().cloned().unwrap_or_default();
+            let quoted = stages.into_iter().find(|stage| stage["stage"] == "quoted").unwrap_or_default();
+            let number = |name: &str| quoted[name].as_u64().unwrap_or_default();
+            (group["key"]["sub_status"].clone(), number("visits"), number("completed"), number("open"))
+        };
+        let told: Vec<_> = groups.iter().map(of).filter(|(_, visits, ..)| *visits > 0).collect();
+        (told, report.at(place).clone())
+    };
+    let (now, members) = stays("", "/groups/0/members").await;
+    assert_eq!(now, [(json!("awaiting_answer"), 1, 0, 1), (json!("comparing_prices"), 2, 1, 1)]);
+    // The one that went on stands in a stage without a sub-status: a stay of its own, and no other of quoted.
+    assert_eq!(members, json!(1));
+    // Thirty-five hours ago all three awaited an answer; sixty-five hours ago nobody had a sub-status.
+    let then = |hours: i64| format!("&effective_at={}", ago(hours).replace('+', "%2B"));
+    assert_eq!(stays(&then(35), "").await.0, [(json!("awaiting_answer"), 3, 0, 3)]);
+    assert_eq!(stays(&then(65), "").await.0, [(Value::Null, 3, 0, 3)]);
+    // A window that ended before the change counts what was open in it as it was at its end.
+    let window = format!("&to={}", ago(35).replace('+', "%2B"));
+    assert_eq!(stays(&window, "").await.0, [(json!("awaiting_answer"), 3, 0, 3)]);
+    // Beside another window the groups are of the same stays.
+    let beside = format!("{}&compare_to={}", then(0), ago(35).replace('+', "%2B"));
+    assert_eq!(stays(&beside, "").await.0, now);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn work_is_filtered_by_the_sub_status_that_customers_stand_in() {
     let team = Team::on("landian-6").await;
     let (li, wang) = (team.rep("li"), team.manager("wang"));

@@ -496,6 +496,8 @@ async fn everything(installation: &Installation) {
     let follower = json!({"name": "warehouse", "start": {"position": 0}});
     drop(admin.post("/v1/consumers", follower).await.expect(201));
     drop(admin.post("/v1/consumers/warehouse/acknowledgements", json!({"position": 2})).await.expect(200));
+    let session = admin.post("/v1/sessions", json!({"code": admin.key()})).await.expect(201);
+    drop(server.with_key(&session.text_at("/session")).get("/v1/me").await.expect(200));
     drop(admin.post("/v1/admin/members", json!({"actor": "rep:li", "roles": ["rep"]})).await.expect(200));
     let key = admin.post("/v1/admin/keys", json!({"actor": "rep:sun", "roles": ["rep"]})).await.expect(201);
     let revoked = admin.call(Method::DELETE, &format!("/v1/admin/keys/{}", key.text_at("/id")));

@@ -240,6 +240,73 @@ async fn a_version_for_the_future_takes_force_at_its_time_and_moves_customers_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_for_the_future_can_be_withdrawn_and_the_next_one_is_built_on_the_one_before() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let admin = created(&server).await;
+    let customer = admin.register(json!({"pipeline": "ours"})).await;
+    moved(&admin, &customer, "waiting").await;
+    let later = |days| json!((waymark_tests::now() + Duration::days(days)).to_rfc3339());
+    let far = json!({"definition": definition(&OPEN[..2]), "map": retired(), "effective_from": later(300)});
+    assert_eq!(publish(&admin, far).await.status, 201);
+    let known = admin.head().await;
+    let on_top = json!({"definition": definition(&OPEN[..1]), "effective_from": later(400),
+                        "map": [{"from": "talked", "kind": "retire", "to": "asked"}]});
+    assert_eq!(publish(&admin, on_top).await.status, 201);
+    let withdraw = async |version: &str, query: &str| {
+        admin.call(Method::DELETE, &format!("/v1/pipelines/ours/versions/{version}{query}")).send().await
+    };
+    let refused = withdraw("2", "").await.refused(409, "version-is-base");
+    assert_eq!(
+        (refused.at("/violations/0/field"), refused.at("/violations/0/versions")),
+        (&json!("version"), &json!([3]))
+    );
+    drop(withdraw("1", "").await.refused(409, "version-in-force"));
+    drop(withdraw("9", "").await.refused(404, "not-found"));
+    drop(withdraw("two", "").await.refused(400, "malformed-path"));
+    drop(withdraw("3", "?reason=%0A").await.refused(422, "invalid-value"));
+    let gone = withdraw("3", "?reason=the%20wrong%20date").await.expect(200);
+    assert_eq!(
+        (gone.at("/events/0/type"), gone.number_at("/version")),
+        (&json!("pipeline.version_withdrawn"), 3)
+    );
+    drop(withdraw("2", "").await.expect(200));
+    drop(withdraw("2", "").await.refused(404, "not-found"));
+    let rep = server.with_key(&installation.key("rep:li", &["rep"]));
+    let path = "/v1/pipelines/ours/versions/2";
+    drop(rep.call(Method::DELETE, path).send().await.refused(403, "missing-role"));
+
+    let versions = admin.get("/v1/pipelines/ours/versions").await.expect(200).items();
+    let told: Vec<_> =
+        versions.iter().map(|one| (one["version"].clone(), one["withdrawn_by"].clone())).collect();
+    assert_eq!(told[1..], [(json!(2), json!("admin:root")), (json!(3), json!("admin:root"))]);
+    assert_eq!((&told[0].1, versions[1]["withdrawn_at"].is_string()), (&Value::Null, true));
+    // The next one leads from the version in force, and no number is used twice.
+    let next = publish(
+        &admin,
+        json!({"definition": definition(&OPEN[1..]),
+        "map": [{"from": "asked", "kind": "retire", "to": "talked"}]}),
+    )
+    .await
+    .expect(201);
+    assert_eq!(next.number_at("/version"), 4);
+    until_remaining(&admin, 0).await;
+    assert_eq!(admin.customer(&customer).await.at("/journeys/0/stage"), "waiting");
+    let new = admin.register(json!({"pipeline": "ours"})).await;
+    assert_eq!(admin.customer(&new).await.at("/journeys/0/pipeline_version"), 4);
+    let event = admin.events_after(known).await;
+    let event = event.iter().find(|event| event["type"] == "pipeline.version_withdrawn").expect("an event");
+    assert_eq!(event["data"], json!({"pipeline": "ours", "pipeline_version": 3, "reason": "the wrong date"}));
+    assert_eq!(server.stop(), 0);
+    assert_eq!(installation.verify().0, 0, "{}", installation.verify().1);
+    // Another process knows it as well.
+    let server = installation.serve();
+    let again = server.admin().get("/v1/pipelines/ours/versions").await.expect(200).items();
+    assert_eq!(again.len(), 4);
+    assert_eq!(again[1]["withdrawn_by"], "admin:root");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_split_goes_by_its_conditions_and_what_fits_none_waits_for_a_manager() {
     let installation = Installation::new();
     let server = installation.serve();

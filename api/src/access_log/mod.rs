@@ -31,6 +31,7 @@ use waymark_eventstore::{Append, Draft, StoreError, TenantId};
 use crate::ambient::IdGenerator;
 use crate::app::Caller;
 use crate::auth::Authority;
+use crate::auth::access::only_asks;
 use crate::auth::admit::Shown;
 use crate::eventstore::Clock;
 use crate::http::query::percent_decoded;
@@ -168,8 +169,8 @@ impl Reader {
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let extensions = request.extensions();
         let route = extensions.get::<MatchedPath>()?.clone();
-        let is_question = request.method() == Method::GET || QUESTIONS.contains(&route.as_str());
-        let Authority(caller) = extensions.get::<Authority>().filter(|_| is_question)?;
+        let asks = *request.method() != Method::HEAD && only_asks(request.method(), route.as_str());
+        let Authority(caller) = extensions.get::<Authority>().filter(|_| asks)?;
         Some(Self {
             caller: caller.clone(),
             key_id: extensions.get::<Shown>().map(|shown| shown.name.clone()),
@@ -179,9 +180,6 @@ impl Reader {
         })
     }
 }
-
-/// Questions that are asked by `POST`.
-const QUESTIONS: &[&str] = &["/v1/automations/dry-runs", "/v1/what-if"];
 
 impl AccessLog {
     pub(crate) fn new(store: Arc<dyn LedgerStore>, clock: Clock, ids: IdGenerator) -> Self {

@@ -40,6 +40,7 @@ const TABLE: &[(&str, &str, Workload, When)] = &[
     ("GET", "/v1/bottlenecks/{pipeline}", Workload::Report, When::Always),
     ("GET", "/v1/channels", Workload::Report, When::Always),
     ("GET", "/v1/losses/{pipeline}", Workload::Report, When::Always),
+    ("GET", "/v1/losses/{pipeline}/customers", Workload::Report, When::Always),
     ("GET", "/v1/loyalty/{pipeline}", Workload::Report, When::Always),
     ("GET", "/v1/changes/{pipeline}", Workload::Report, When::Always),
     ("GET", "/v1/changes/{pipeline}/customers", Workload::PinnedReport, When::Always),

@@ -99,7 +99,7 @@ impl App {
         meta: &CommandMeta,
         new: NewKey,
         credential: &Credential,
-    ) -> Result<(Option<KeyText>, KeyRights), AppError> {
+    ) -> Result<(Option<KeyText>, KeyRights, CommandAnswer), AppError> {
         let text = KeyText::new(caller.tenant, self.new_id(), random_bytes());
         let key = Key {
             id: text.key_id,
@@ -114,7 +114,7 @@ impl App {
         let (rights, _) = self.rights.fresh(caller.tenant).await?;
         let known = rights.keys.get(&id).cloned();
         let missing = || AppError::Unreadable(format!("the key {id} that was recorded"));
-        Ok(((!answer.repeated).then_some(text), known.ok_or_else(missing)?))
+        Ok(((!answer.repeated).then_some(text), known.ok_or_else(missing)?, answer))
     }
 
     /// Carries out a command about rights. Where there is nothing to do the answer has no events.

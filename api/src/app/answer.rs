@@ -132,10 +132,21 @@ pub struct BatchError {
     pub step: usize,
     /// Why.
     pub error: AppError,
+    /// The first of those after it that would be refused, too, each judged as if the accepted ones before it had been carried out.
+    pub others: Vec<(usize, AppError)>,
+    /// How many are refused in all.
+    pub refused: usize,
+}
+
+impl BatchError {
+    /// One command stopped the batch, and nothing is known of the others.
+    pub fn at(step: usize, error: AppError) -> Self {
+        Self { step, error, others: Vec::new(), refused: 1 }
+    }
 }
 
 impl<E: Into<AppError>> From<E> for BatchError {
     fn from(error: E) -> Self {
-        Self { step: 0, error: error.into() }
+        Self::at(0, error.into())
     }
 }

@@ -10,9 +10,12 @@ use super::answer::Request;
 use super::command::{Action, CustomerCommand};
 use super::customer_cache::{LoadedCustomer, evolved};
 use super::execute::{Committed, Decision, Freshness, Plan};
-use super::receipts::Shape;
+use super::receipts::{Shape, is_answer};
 use super::staging::Staged;
 use super::{App, AppError, BatchError, Caller, CommandAnswer, CommandMeta};
+
+/// How many commands of a batch are told why they are refused, beside the first.
+const MOST_OTHERS: usize = 99;
 
 /// Commands that are recorded by one append. A single command is a batch of one.
 struct Batch<'a> {
@@ -53,11 +56,22 @@ impl Decision for Batch<'_> {
             app.refresh_definitions(tenant).await?;
         }
         let mut staged = Staged::new(tenant);
+        let mut stopped: Option<BatchError> = None;
         for (step, command) in self.commands.iter().enumerate() {
-            let added = app.stage(request, command, freshness, &mut staged).await;
-            added.map_err(|error| BatchError { step, error })?;
+            // One that is refused leaves nothing behind, so those after it are judged by the accepted ones.
+            match (app.stage(request, command, freshness, &mut staged).await, &mut stopped) {
+                (Ok(()), _) => {}
+                (Err(error), None) if is_answer(&error) => stopped = Some(BatchError::at(step, error)),
+                (Err(error), Some(first)) if is_answer(&error) => {
+                    first.refused += 1;
+                    if first.others.len() < MOST_OTHERS {
+                        first.others.push((step, error));
+                    }
+                }
+                (Err(error), _) => return Err(BatchError::at(step, error)),
+            }
         }
-        Ok(staged.into_plan())
+        stopped.map_or_else(|| Ok(staged.into_plan()), Err)
     }
 
     async fn committed(
@@ -102,7 +116,7 @@ impl App {
     /// Carries out every command, each on what the ones before it leave behind, or none.
     ///
     /// # Errors
-    /// The first command that is refused, or the log's own failure (reported for the first command).
+    /// The commands that are refused, or the log's own failure (reported for the first command).
     pub async fn execute_atomically(
         &self,
         caller: &Caller,

@@ -64,13 +64,15 @@ impl App {
                 OfActor::NoMore => return Ok(None),
                 OfActor::NoneYet(subject) => subject,
             };
+            let sealed_by = self.vault.tenant_key_seen(tenant, false).await?;
             let (_, wrapped) =
                 self.vault.data_key_for_new(tenant, subject, random_bytes(), self.new_id()).await?;
-            match self
-                .store
-                .append(Append { new_keys: vec![wrapped], ..Append::new(tenant, Vec::new()) })
-                .await
-            {
+            let append = Append {
+                new_keys: vec![wrapped],
+                erasures_seen: Some(sealed_by),
+                ..Append::new(tenant, Vec::new())
+            };
+            match self.store.append(append).await {
                 Ok(_) | Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

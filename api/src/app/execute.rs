@@ -120,6 +120,8 @@ impl App {
         let mut freshness = decision.first_freshness(self, request.caller);
         let mut keys = Freshness::Cached;
         for _ in 0..ATTEMPTS {
+            let sealed_by = self.vault.tenant_key_seen(request.caller.tenant, keys == Freshness::Current);
+            let sealed_by = sealed_by.await.map_err(AppError::from)?;
             match decision.plan(self, request, freshness).await {
                 Err(stopped) if freshness == Freshness::Current || !stopped.error.depends_on_state() => {
                     return Box::pin(self.refuse(request, decision.shape(), stopped)).await;
@@ -127,7 +129,8 @@ impl App {
                 // Nothing is appended that a condition could guard, so it must be nothing by what the log says now.
                 Ok(plan) if plan.append.events.is_empty() && freshness == Freshness::Cached => {}
                 Ok(plan) => {
-                    if let Some(answers) = self.commit(request, decision, plan, keys).await? {
+                    let how = (keys, sealed_by);
+                    if let Some(answers) = self.commit(request, decision, plan, how).await? {
                         return Ok(answers);
                     }
                     keys = Freshness::Current;
@@ -159,7 +162,7 @@ impl App {
         request: Request<'_>,
         decision: &D,
         plan: Plan<D::Staged>,
-        keys: Freshness,
+        (keys, sealed_by): (Freshness, u64),
     ) -> Result<Option<Vec<CommandAnswer>>, BatchError> {
         let Plan { append, read_to, outcomes, staged } = plan;
         let receipt = decision.shape().receipt(&outcomes, request)?;
@@ -169,7 +172,10 @@ impl App {
         }
         let definitions_known_to = append.grounds.as_ref().map(|grounds| grounds.after);
         let erased = append.erase_subjects.clone();
-        let append = self.with_endpoint(request.caller, append, keys).await?;
+        let mut append = self.with_endpoint(request.caller, append, keys).await?;
+        if brings_keys(&append) {
+            append.erasures_seen = Some(append.erasures_seen.map_or(sealed_by, |seen| seen.min(sealed_by)));
+        }
         // A crash up to here leaves nothing; during it, everything or nothing: the receipt is in the same transaction.
         match self.store.append(Append { receipt, ..append }).await {
             Ok(Outcome::Appended(appended)) => {
@@ -184,4 +190,9 @@ impl App {
             Err(error) => Err(decision.failure(error).into()),
         }
     }
+}
+
+/// Whether anything in it was made by the tenant's key, which must still be the tenant's when it is appended.
+fn brings_keys(append: &Append) -> bool {
+    !append.new_keys.is_empty() || append.events.iter().any(|draft| !draft.blind_tags.is_empty())
 }

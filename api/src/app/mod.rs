@@ -36,10 +36,12 @@ mod register;
 mod rehearsal;
 mod scheduled;
 mod sealing;
+mod segments;
 mod sign_in;
 mod staging;
 mod standard_path;
 mod visibility;
+mod withdraw_version;
 
 use std::sync::Arc;
 

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_eventstore::{Clock, Entry, EventStore, Position, Query, TenantId};
+use waymark_projections::AsOf;
 use waymark_projections::dwell::StandardPath;
+use waymark_projections::reports::Definition;
 
 use super::AppError;
 use super::draft::PIPELINES_TAG;
@@ -73,13 +75,11 @@ impl Pipelines {
     ) -> Result<BTreeMap<String, Arc<Versions>>, AppError> {
         let all = self.in_force(tenant, None).await?.versions;
         let known = |versions: &Arc<Versions>| {
-            if versions.all().iter().all(|one| one.published_at <= known_at) {
+            let was_known = versions.all().iter().all(|one| one.published_at <= known_at);
+            if was_known && versions.withdrawn().iter().all(|one| one.at <= known_at) {
                 return versions.clone();
             }
-            let mut known = Versions::default();
-            let published = versions.all().iter().filter(|one| one.published_at <= known_at);
-            published.for_each(|one| known.add(one.clone()));
-            Arc::new(known)
+            Arc::new(versions.known_at(known_at))
         };
         Ok(all.iter().map(|(key, versions)| (key.clone(), known(versions))).collect())
     }
@@ -96,6 +96,55 @@ impl Pipelines {
         let versions = self.versions_then(tenant, known_at).await?;
         let in_force = |versions: &Versions| in_force_or_first(versions, None, at);
         Ok(versions.into_iter().filter_map(|(key, versions)| Some((key, in_force(&versions)?))).collect())
+    }
+
+    /// The pipelines as reports of a moment look at them, by key. Where a state of knowledge is asked about, only what had been
+    /// published by then counts, and of that what was in force at the later of both instants: what is published since changes
+    /// no such answer.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn definitions_then(
+        &self,
+        tenant: TenantId,
+        at: &AsOf,
+    ) -> Result<BTreeMap<String, Definition>, AppError> {
+        let now = self.folds.recent(tenant).await?.0;
+        if at.known_position.is_none() {
+            let in_force = |(key, pipeline): (&String, &Arc<Pipeline>)| {
+                let versions = now.versions.get(key)?.clone();
+                Some((key.clone(), Definition { pipeline: pipeline.clone(), versions }))
+            };
+            return Ok(now.latest.iter().filter_map(in_force).collect());
+        }
+        let seen_from = at.effective_at.max(at.known_at);
+        let known = self.versions_then(tenant, at.known_at).await?.into_iter();
+        let defined = known.filter_map(|(key, versions)| {
+            let pipeline = in_force_or_first(&versions, None, seen_from)?;
+            Some((key, Definition { pipeline, versions }))
+        });
+        Ok(defined.collect())
+    }
+
+    /// The one of that key; of a moment at which it was not known yet, its first version.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there is no such pipeline; else when the log cannot be read.
+    pub(crate) async fn definition_then(
+        &self,
+        tenant: TenantId,
+        key: &str,
+        at: &AsOf,
+    ) -> Result<Definition, AppError> {
+        let all = self.versions(tenant, key).await?;
+        if let Some(known) = self.definitions_then(tenant, at).await?.remove(key) {
+            return Ok(known);
+        }
+        let first = all.all().iter().find(|one| one.team.is_none() && at.known_position.is_some());
+        let first = first.cloned().ok_or_else(|| no_such_pipeline(key))?;
+        let (pipeline, mut versions) = (first.pipeline.clone(), Versions::default());
+        versions.add(first);
+        Ok(Definition { pipeline, versions: Arc::new(versions) })
     }
 
     /// The version in force of every pipeline of a tenant, for customers of no team.
@@ -205,6 +254,13 @@ impl Fold for PipelineFold {
                 set_by: envelope.actor.clone().into_owned(),
             };
             Arc::make_mut(&mut self.standards).entry(set.pipeline.clone()).or_default().push(standard);
+        }
+        if let Some(PipelineEvent::VersionWithdrawn(withdrawn)) = &event
+            && let Some(versions) = Arc::make_mut(&mut self.versions).get_mut(&withdrawn.pipeline)
+        {
+            let (version, by) = (withdrawn.pipeline_version, &envelope.actor);
+            Arc::make_mut(versions).withdraw(version, entry.recorded_at, by);
+            self.newest = self.newest.max(entry.recorded_at);
         }
         if let Some(PipelineEvent::Published(published)) = event {
             let starts = published.team.as_ref().and_then(|pilot| pilot.from).or(published.effective_from);

@@ -122,8 +122,7 @@ impl App {
         let versions = self.pipelines.versions(caller.tenant, key).await?;
         let missing = || AppError::NotFound { what: "pipeline".into(), id: key.to_owned() };
         let base = versions.base_of_next().ok_or_else(missing)?;
-        let next = versions.all().len().saturating_add(1);
-        let next = u32::try_from(next).unwrap_or(u32::MAX);
+        let next = versions.next_number();
         let none = |violations| Preview {
             pipeline: None,
             base: base.pipeline.version,
@@ -309,14 +308,12 @@ impl Decision for ExtendedVersion {
         let head = app.store.head(tenant).await?.position;
         app.refresh_definitions(tenant).await?;
         let versions = app.pipelines.versions(tenant, &self.pipeline.key).await?;
-        let version = u32::try_from(versions.all().len().saturating_add(1)).unwrap_or(u32::MAX);
         let base = versions.base_of_next().filter(|base| base.pipeline.version + 1 == self.pipeline.version);
         // Somebody else published one meanwhile.
-        let Some(base) = base.filter(|_| version == self.pipeline.version) else {
-            return Err(AppError::Contention.into());
-        };
+        let Some(base) = base else { return Err(AppError::Contention.into()) };
         let published = Published {
-            pipeline: self.pipeline.clone(),
+            // Pilots and versions that were withdrawn have numbers, too.
+            pipeline: Pipeline { version: versions.next_number(), ..self.pipeline.clone() },
             effective_from: None,
             base: Some(base.pipeline.version),
             map: Vec::new(),

@@ -26,6 +26,18 @@ pub(super) enum StoredOutcome {
     VersionMismatch { current: u64 },
 }
 
+/// Whether a command that was not carried out has an answer in that, rather than that the service failed. Only answers are kept.
+pub(super) fn is_answer(error: &AppError) -> bool {
+    match error {
+        AppError::Refused(_) | AppError::NotFound { .. } | AppError::VersionMismatch { .. } => true,
+        AppError::KeyReused
+        | AppError::Contention
+        | AppError::Store(_)
+        | AppError::Projection(_)
+        | AppError::Unreadable(_) => false,
+    }
+}
+
 impl StoredOutcome {
     /// The outcome of a command that was not carried out, where that is an answer to it rather than a failure of the service.
     pub(super) fn of_refusal(error: &AppError) -> Option<Self> {
@@ -33,11 +45,8 @@ impl StoredOutcome {
             AppError::Refused(refusal) => Some(Self::Refused(refusal.as_ref().clone())),
             AppError::NotFound { what, id } => Some(Self::NotFound { what: what.clone(), id: id.clone() }),
             AppError::VersionMismatch { current } => Some(Self::VersionMismatch { current: *current }),
-            AppError::KeyReused
-            | AppError::Contention
-            | AppError::Store(_)
-            | AppError::Projection(_)
-            | AppError::Unreadable(_) => None,
+            // A failure: [`is_answer`] lists them.
+            _ => None,
         }
     }
 
@@ -84,11 +93,20 @@ enum StoredBatch {
     Stopped(StoredStop),
 }
 
-/// The command of a batch because of which none was carried out.
+/// The command of a batch because of which none was carried out, with the first others that were refused, and how many in all.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredStop {
     step: usize,
     outcome: StoredOutcome,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<(usize, StoredOutcome)>,
+    #[serde(default = "one")]
+    refused: usize,
+}
+
+/// What was kept before others were kept beside it had one refusal.
+fn one() -> usize {
+    1
 }
 
 impl Shape {
@@ -107,13 +125,19 @@ impl Shape {
     /// The receipt of a refusal, when the caller asked for one.
     fn receipt_of_refusal(
         self,
-        step: usize,
+        stopped: &BatchError,
         outcome: StoredOutcome,
         request: Request<'_>,
     ) -> Result<Option<ReceiptDraft>, AppError> {
         match self {
             Self::Single => receipt(&outcome, request),
-            Self::Batch => receipt(&StoredStop { step, outcome }, request),
+            Self::Batch => {
+                let kept =
+                    |(step, error): &(usize, AppError)| Some((*step, StoredOutcome::of_refusal(error)?));
+                let others = stopped.others.iter().filter_map(kept).collect();
+                let BatchError { step, refused, .. } = *stopped;
+                receipt(&StoredStop { step, outcome, others, refused }, request)
+            }
         }
     }
 
@@ -125,9 +149,11 @@ impl Shape {
         };
         match stored.map_err(|error| AppError::Unreadable(error.to_string()))? {
             StoredBatch::Done(outcomes) => Ok(answers(outcomes, first.first_position, true)?),
-            StoredBatch::Stopped(StoredStop { step, outcome }) => {
-                let told = answers(vec![outcome], first.first_position, true);
-                told.map_err(|error| BatchError { step, error })
+            StoredBatch::Stopped(StoredStop { step, outcome, others, refused }) => {
+                let told = |outcome| answers(vec![outcome], first.first_position, true);
+                let again = |(step, outcome)| Some((step, told(outcome).err()?));
+                let others = others.into_iter().filter_map(again).collect();
+                told(outcome).map_err(|error| BatchError { step, error, others, refused })
             }
         }
     }
@@ -225,7 +251,7 @@ impl App {
         stopped: BatchError,
     ) -> Result<Vec<CommandAnswer>, BatchError> {
         let Some(outcome) = StoredOutcome::of_refusal(&stopped.error) else { return Err(stopped) };
-        let Some(receipt) = shape.receipt_of_refusal(stopped.step, outcome, request)? else {
+        let Some(receipt) = shape.receipt_of_refusal(&stopped, outcome, request)? else {
             return Err(stopped);
         };
         let append = Append { receipt: Some(receipt), ..Append::new(request.caller.tenant, Vec::new()) };

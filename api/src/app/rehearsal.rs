@@ -7,7 +7,7 @@ use waymark_eventstore::TenantId;
 
 use super::answer::Request;
 use super::execute::Freshness;
-use super::receipts::{Shape, StoredOutcome};
+use super::receipts::{Shape, is_answer};
 use super::staging::Staged;
 use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
 
@@ -63,7 +63,7 @@ impl App {
         // What a receipt would keep under the key.
         let is_kept = match &decided {
             Ok(()) => true,
-            Err(error) => StoredOutcome::of_refusal(error).is_some(),
+            Err(error) => is_answer(error),
         };
         if let Some(key) = meta.idempotency_key.as_ref().filter(|_| is_kept) {
             rehearsal.sent.insert(key.clone(), (meta.digest, decided.clone()));

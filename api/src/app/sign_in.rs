@@ -9,14 +9,11 @@ use serde_json::Value;
 use waymark_domain::company::event::Pass;
 use waymark_domain::company::rights::{Credential, RightsCommand};
 
-use super::{App, AppError, Caller, CommandMeta, Endpoint};
+use super::{App, AppError, Caller, CommandAnswer, CommandMeta, Endpoint};
 use crate::ambient::random_bytes;
-use crate::auth::{KeyText, Kind};
+use crate::auth::{KeyText, Kind, SESSION};
 use crate::domain::{Actor, Role};
 use crate::eventstore::TenantId;
-
-/// How long somebody stays signed in, at most: a working day.
-const SESSION: TimeDelta = TimeDelta::hours(12);
 
 /// A link that was made, without its text.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,14 +48,14 @@ impl App {
         actor: Actor,
         lasting: TimeDelta,
         credential: &Credential,
-    ) -> Result<(Option<String>, MadeLink), AppError> {
+    ) -> Result<(Option<String>, MadeLink, CommandAnswer), AppError> {
         let text = KeyText::new(caller.tenant, self.new_id(), random_bytes());
         let link = self.pass(&text, actor.name, actor.roles, lasting);
         let command = RightsCommand::CreateSignInLink(link);
         let answer = self.administer(caller, meta, &command, credential).await?;
-        let made = serde_json::from_value(Value::Object(answer.resource));
+        let made = serde_json::from_value(Value::Object(answer.resource.clone()));
         let made = made.map_err(|error| AppError::Unreadable(error.to_string()))?;
-        Ok(((!answer.repeated).then(|| text.shown_as(Kind::SignInLink)), made))
+        Ok(((!answer.repeated).then(|| text.shown_as(Kind::SignInLink)), made, answer))
     }
 
     /// Opens a session by the text of a link, which is used up by it, or of an API key; none where it opens nothing.

@@ -99,7 +99,7 @@ impl Class {
         let (family, _) = change.event_type.split_once('.').unwrap_or((&change.event_type, ""));
         match family {
             "member" => Self::user_management(change),
-            "projection" => Self::api_activity(3, "Update"),
+            "projection" | "log" => Self::api_activity(3, "Update"),
             "export" => Self::api_activity(2, "Read"),
             _ => Self::entity_management(change),
         }

@@ -40,6 +40,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/readyz", Access::Public),
     ("GET", "/metrics", Access::Public),
     ("GET", "/openapi.json", Access::Public),
+    ("GET", "/docs", Access::Public),
     ("GET", "/asyncapi.json", Access::Public),
     ("GET", "/v1/me/inbox", Access::Roles(ALL)),
     ("POST", "/v1/me/inbox/read", Access::Roles(ALL)),
@@ -53,6 +54,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/pipelines/{key}", Access::Roles(ALL)),
     ("POST", "/v1/pipelines/{key}/versions", Access::Roles(LEAD)),
     ("GET", "/v1/pipelines/{key}/versions", Access::Roles(ALL)),
+    ("DELETE", "/v1/pipelines/{key}/versions/{version}", Access::Roles(LEAD)),
     ("GET", "/v1/pipelines/{key}/migrations", Access::Roles(ALL)),
     ("GET", "/v1/pipeline-schema", Access::Roles(ALL)),
     ("POST", "/v1/customers", Access::Roles(WORK)),
@@ -112,6 +114,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/bottlenecks/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/channels", Access::Roles(ALL)),
     ("GET", "/v1/losses/{pipeline}", Access::Roles(ALL)),
+    ("GET", "/v1/losses/{pipeline}/customers", Access::Roles(ALL)),
     ("GET", "/v1/loyalty/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/changes/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/changes/{pipeline}/customers", Access::Roles(ALL)),
@@ -185,6 +188,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/admin/members", Access::Roles(SET_UP)),
     ("DELETE", "/v1/admin/members/{actor}", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/members/{actor}/endpoint-erasures", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/roles", Access::Roles(ALL)),
+    ("GET", "/v1/admin/pools", Access::Roles(ALL)),
     ("POST", "/v1/admin/teams", Access::Roles(LEAD)),
     ("GET", "/v1/admin/teams", Access::Roles(ALL)),
     ("DELETE", "/v1/admin/teams/{key}", Access::Roles(LEAD)),
@@ -204,20 +209,30 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/admin/robots/{id}/replay", Access::Roles(SET_UP)),
 ];
 
-/// What an agent may send beside reads: proposals, and questions that write nothing. A key with the scope `propose` reaches
-/// nothing else, whatever its roles.
-const AGENTS: &[&str] = &[
-    "/mcp",
-    "/v1/customers/{id}/proposals",
-    "/v1/customers/{id}/explanations",
-    "/v1/automations/dry-runs",
-    "/v1/what-if",
-];
+/// What is asked by `POST`, because the question has a body: nothing is written. Everything that goes by whether a request only
+/// asks looks here.
+const QUESTIONS: &[&str] = &["/v1/customers/{id}/explanations", "/v1/automations/dry-runs", "/v1/what-if"];
+
+/// What an agent may send beside questions: its tools, and proposals. A key with the scope `propose` reaches nothing else,
+/// whatever its roles.
+const AGENTS: &[&str] = &["/mcp", "/v1/customers/{id}/proposals"];
+
+/// Whether a request to a path only asks, by whatever method.
+#[must_use]
+pub fn only_asks(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) || is_question(path)
+}
+
+/// Whether what is sent to a path by `POST` is a question.
+#[must_use]
+pub fn is_question(path: &str) -> bool {
+    QUESTIONS.contains(&path)
+}
 
 /// Whether an agent may call a route, as far as its roles open it.
 #[must_use]
 pub fn is_open_to_agents(method: &Method, path: &str) -> bool {
-    *method == Method::GET || (*method == Method::POST && AGENTS.contains(&path))
+    only_asks(method, path) || (*method == Method::POST && AGENTS.contains(&path))
 }
 
 /// Who may use the route; none where there is no such route.
@@ -228,7 +243,7 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, Access, TABLE};
+    use super::{AGENTS, ALL, Access, QUESTIONS, TABLE};
     use crate::domain::Role;
 
     #[test]
@@ -244,5 +259,14 @@ mod tests {
         });
         let table = format!("{ALL:?}\n{}", rows.collect::<Vec<_>>().join("\n"));
         insta::assert_snapshot!("routes_and_roles", table);
+    }
+
+    #[test]
+    fn what_is_asked_by_post_and_what_agents_send_is_served_by_post_alone() {
+        for path in QUESTIONS.iter().chain(AGENTS) {
+            let methods: Vec<&str> =
+                TABLE.iter().filter(|(_, known, _)| known == path).map(|(method, ..)| *method).collect();
+            assert_eq!(methods, ["POST"], "{path}");
+        }
     }
 }

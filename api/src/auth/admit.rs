@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::access::{Access, access, is_open_to_agents};
 use super::gate::{Allowance, Credential, Gate};
+use super::idle::Use;
 use super::key::{KeyText, Kind};
 use super::rights::Rights;
 use super::scope::Scope;
@@ -113,7 +114,7 @@ async fn counted(
     if let Some((position, key)) = named.zip(shown) {
         gate.rights.at_least(key.tenant, position).await?;
     }
-    let credential = gate.credential(text).await?;
+    let credential = gate.credential(text, Use::Request).await?;
     let allowance = if is_counted { None } else { gate.count(&credential)? };
     Ok((credential, allowance))
 }
@@ -167,7 +168,7 @@ pub(super) async fn readmit(
     headers: &HeaderMap,
     roles: &'static [Role],
 ) -> Result<Caller, Problem> {
-    let credential = gate.credential(bearer(headers)?).await?;
+    let credential = gate.credential(bearer(headers)?, Use::Recheck).await?;
     permitted(&gate.rights, credential, headers, roles).await
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::idle::{IdleSessions, Use};
 use super::key::{KeyText, Kind};
 use super::rate::{Limiter, Verdict};
 use super::rights::Rights;
@@ -51,6 +52,7 @@ pub struct Gate {
     limiter: Option<Limiter>,
     clock: Clock,
     tenants: Mutex<LruCache<String, TenantId>>,
+    idle: IdleSessions,
 }
 
 impl Gate {
@@ -63,28 +65,32 @@ impl Gate {
         limiter: Option<Limiter>,
         clock: Clock,
     ) -> Self {
-        Self { admin, rights, tokens, limiter, clock, tenants: Mutex::new(LruCache::new(REMEMBERED)) }
+        let (tenants, idle) = (Mutex::new(LruCache::new(REMEMBERED)), IdleSessions::new(admin.clone()));
+        Self { admin, rights, tokens, limiter, clock, tenants, idle }
     }
 
     /// The credential that this text is.
     ///
     /// # Errors
     /// 401 when it is none, or none any more; 403 when it is a token of a member who was removed.
-    pub(super) async fn credential(&self, text: &str) -> Result<Credential, Problem> {
+    pub(super) async fn credential(&self, text: &str, usage: Use) -> Result<Credential, Problem> {
         match &self.tokens {
             Some(tokens) if Tokens::may_be(text) => self.token(tokens, text).await,
             _ => match KeyText::parse_as(Kind::Session, text) {
-                Some(session) => self.session(&session).await,
+                Some(session) => self.session(&session, usage).await,
                 None => self.key(text).await,
             },
         }
     }
 
     /// Somebody who signed in: a member in the roles that the member has now, anybody else in those of the session.
-    async fn session(&self, text: &KeyText) -> Result<Credential, Problem> {
+    async fn session(&self, text: &KeyText, usage: Use) -> Result<Credential, Problem> {
         let known = self.rights.session(text.tenant, text.key_id).await?;
         let is_open = |session: &Pass| text.matches(&session.digest) && session.expires_at > (self.clock)();
         let session = known.filter(is_open).ok_or_else(Problem::session_ended)?;
+        if !self.idle.is_used(text.tenant, &session, usage, (self.clock)()).await? {
+            return Err(Problem::session_ended());
+        }
         let rights = self.rights.now(text.tenant).await?;
         let roles = rights.member(&session.actor).map_or(session.roles, |(_, member)| member.roles.clone());
         Ok(Credential {

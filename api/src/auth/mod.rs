@@ -17,6 +17,7 @@ mod adopt;
 pub mod compare;
 pub mod disclosure;
 pub mod gate;
+mod idle;
 pub mod key;
 pub mod rate;
 pub mod recheck;
@@ -28,6 +29,7 @@ pub mod token;
 
 pub use admit::{Authority, Counted, Shown};
 pub use gate::Gate;
+pub(crate) use idle::{IDLE, SESSION};
 pub use key::{KeyText, Kind};
 pub use recheck::{Rechecks, Standing};
 pub use rights::Rights;

@@ -54,3 +54,11 @@ CREATE TABLE IF NOT EXISTS service_instant (
     at        INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, name)
 );
+
+-- When each session was last used, to the minute: one that is idle for too long has ended. Nobody is let in by it.
+CREATE TABLE IF NOT EXISTS session_use (
+    tenant_id  BLOB    NOT NULL,
+    session_id BLOB    NOT NULL,
+    used_at    INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, session_id)
+);

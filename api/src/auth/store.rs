@@ -31,18 +31,22 @@ const ADMIN_SCHEMA: &str = "admin";
 const CONNECTIONS: u32 = 4;
 
 const FORMER: &str = include_str!("former.sql");
+const FORGET_SESSION_USES: &str = include_str!("store/forget_session_uses.sql");
 const HAS_FORMER: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
 const FINGERPRINT: &str = include_str!("store/fingerprint.sql");
 const INSERT_TENANT: &str = include_str!("store/insert_tenant.sql");
 const INSTANT: &str = include_str!("store/instant.sql");
 const KEEP_FINGERPRINT: &str = include_str!("store/keep_fingerprint.sql");
+const REPLACE_FINGERPRINT: &str = include_str!("store/replace_fingerprint.sql");
 const KEYS: &str = include_str!("store/keys.sql");
 const MEMBERS: &str = include_str!("store/members.sql");
 const NOTE_INSTANT: &str = include_str!("store/note_instant.sql");
+const NOTE_SESSION_USE: &str = include_str!("store/note_session_use.sql");
 const REACH: &str = include_str!("store/reach.sql");
 const REACHED: &str = include_str!("store/reached.sql");
 const REMOVE_KEY: &str = include_str!("store/remove_key.sql");
 const REMOVE_MEMBER: &str = include_str!("store/remove_member.sql");
+const SESSION_USED_AT: &str = include_str!("store/session_used_at.sql");
 const SET_KEY: &str = include_str!("store/set_key.sql");
 const SET_MEMBER: &str = include_str!("store/set_member.sql");
 const TENANT: &str = include_str!("store/tenant.sql");
@@ -196,6 +200,46 @@ impl AdminStore {
         }
         self.write(SYSTEM, KEEP_FINGERPRINT, &values![SYSTEM.0, fingerprint]).await?;
         Ok(self.fingerprint().await?.unwrap_or_default())
+    }
+
+    /// Keeps another fingerprint: the root key is being changed.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn replace_fingerprint(&self, fingerprint: &str) -> Result<(), AdminError> {
+        self.write(SYSTEM, REPLACE_FINGERPRINT, &values![SYSTEM.0, fingerprint]).await.map(drop)
+    }
+
+    /// When a session was last used, as it was noted; none where it never was.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) async fn session_used_at(
+        &self,
+        tenant: TenantId,
+        session: Uuid,
+    ) -> Result<Option<DateTime<Utc>>, AdminError> {
+        let row = self.db.read(tenant).await?.row(SESSION_USED_AT, &values![tenant.0, session]).await?;
+        row.map(|row| instant(row.int(0)?)).transpose()
+    }
+
+    /// Notes that a session was used, and forgets those that were not used since an earlier instant.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub(crate) async fn note_session_use(
+        &self,
+        tenant: TenantId,
+        session: Uuid,
+        now: DateTime<Utc>,
+        before: DateTime<Utc>,
+    ) -> Result<(), AdminError> {
+        let mut writing = self.db.write(tenant).await?;
+        let (now, before) = (now.timestamp_micros(), before.timestamp_micros());
+        writing.execute(FORGET_SESSION_USES, &values![tenant.0, before]).await?;
+        writing.execute(NOTE_SESSION_USE, &values![tenant.0, session, now]).await?;
+        writing.commit().await?;
+        Ok(())
     }
 
     /// When the service was last noted to be alive, by any process; none before the first time.

@@ -250,3 +250,33 @@ async fn a_call_of_a_tool_counts_once() {
     assert_eq!(bench.post(&key, "/mcp", &message).await.status, 200);
     bench.post(&key, "/mcp", &message).await.problem(429, "rate-limited");
 }
+
+#[tokio::test]
+async fn a_session_ends_after_two_hours_without_a_question_and_after_twelve_with_them() {
+    let bench = Bench::new().await;
+    let admin = bench.key("admin:root", &[Role::Admin]).await;
+    let signed_in = async || {
+        let body = json!({"code": admin});
+        let opened = bench.call(Method::POST, "/v1/sessions").json(&body).send().await;
+        serde_json::from_str::<Value>(&opened.text).unwrap()["session"].as_str().unwrap().to_owned()
+    };
+    let minutes = |minutes: i64| bench.later_by(60 * minutes);
+    let idle = signed_in().await;
+    minutes(119);
+    assert_eq!(bench.get(&idle, "/v1/me").await.status, 200);
+    minutes(119);
+    assert_eq!(bench.get(&idle, "/v1/me").await.status, 200, "each question begins the two hours again");
+    minutes(120);
+    let ended = bench.get(&idle, "/v1/me").await;
+    assert_eq!(ended.status, 401);
+    assert!(ended.text.contains("sign in again"), "{}", ended.text);
+    assert_eq!(bench.get(&idle, "/v1/me").await.status, 401, "it does not come back");
+
+    let busy = signed_in().await;
+    for _ in 0..7 {
+        minutes(102);
+        assert_eq!(bench.get(&busy, "/v1/me").await.status, 200);
+    }
+    minutes(6);
+    assert_eq!(bench.get(&busy, "/v1/me").await.status, 401, "twelve hours are over");
+}

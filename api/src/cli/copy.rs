@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use waymark_eventstore::TenantId;
 
 use super::{Failure, output};
-use crate::config::{Database, DatabaseArgs};
+use crate::config::{Database, DatabaseArgs, KeyArgs};
 use crate::installation::Installation;
 use crate::transfer::{TenantTransfer, TransferError, TransferReport};
 
@@ -30,6 +30,13 @@ pub(super) struct Copy {
     /// The key file, shared by both [default: that of the source].
     #[arg(long, env = "WAYMARK_KEYS")]
     keys: Option<PathBuf>,
+    /// Who keeps what is in it.
+    #[command(flatten)]
+    key_args: KeyArgs,
+    /// The folder with what `waymark archive` took out of the source; in the target all entries are in the database [default:
+    /// as of `serve` on the source].
+    #[arg(long, env = "WAYMARK_ARCHIVE")]
+    archive: Option<PathBuf>,
     /// The tenant; all when absent.
     #[arg(long)]
     tenant: Option<String>,
@@ -46,15 +53,27 @@ impl Copy {
         if self.from == self.to {
             return Err(Failure::with_code(MISUSED, "--from and --to are one database"));
         }
-        let from = DatabaseArgs { database: self.from.clone(), keys: self.keys.clone(), zoneinfo: None };
+        let from = DatabaseArgs {
+            database: self.from.clone(),
+            keys: self.keys.clone(),
+            key_args: self.key_args.clone(),
+            zoneinfo: None,
+            archive: self.archive.clone(),
+        };
         let keys = from.key_file();
         super::require(&from).await?;
-        if !keys.exists() {
+        if self.key_args.key_text.is_none() && !keys.exists() {
             let what =
                 format!("key file {} not found: specify the source's key file with --keys", keys.display());
             return Err(Failure::with_code(MISUSED, what));
         }
-        let to = DatabaseArgs { database: self.to.clone(), keys: Some(keys.clone()), zoneinfo: None };
+        let to = DatabaseArgs {
+            database: self.to.clone(),
+            keys: Some(keys.clone()),
+            key_args: self.key_args.clone(),
+            zoneinfo: None,
+            archive: None,
+        };
         let source = Installation::inspect(&from).await?;
         let target = match Installation::inspect(&to).await {
             Ok(target) => target,
@@ -131,7 +150,14 @@ impl Copy {
                 ("read models", "the same rows".to_owned()),
             ]);
         }
-        let own = DatabaseArgs { database: self.to.clone(), keys: None, zoneinfo: None }.key_file();
+        let own = DatabaseArgs {
+            database: self.to.clone(),
+            keys: None,
+            key_args: KeyArgs::default(),
+            zoneinfo: None,
+            archive: None,
+        }
+        .key_file();
         let (keys, own) = (keys.display(), own.display());
         output::remark(&format!(
             "serve {} with the same keys: --keys {keys}, or copy them to {own}",

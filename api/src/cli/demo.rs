@@ -9,10 +9,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use waymark_eventstore::TenantId;
 
-use super::serve::{bind, serve, stop_signal};
+use super::serve::{bind, serve, stop_signal, tls};
 use super::{Failure, output};
 use crate::ambient::system_clock;
-use crate::config::{Database, DatabaseArgs, ListenArgs};
+use crate::config::{Database, DatabaseArgs, KeyArgs, ListenArgs};
 use crate::demo::{self, PEOPLE, PIPELINE, Played, StageClock, Year};
 use crate::installation::Installation;
 
@@ -39,10 +39,17 @@ impl Drop for Scratch {
 
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let tls = tls(&self.listen)?;
         let listener = bind(self.listen.listen).await?;
         let stop = stop_signal();
         let (database, _scratch) = self.place()?;
-        let args = DatabaseArgs { database, keys: None, zoneinfo: None };
+        let args = DatabaseArgs {
+            database,
+            keys: None,
+            key_args: KeyArgs::default(),
+            zoneinfo: None,
+            archive: None,
+        };
         let year = Year::up_to(system_clock()());
         let clock = StageClock::at(year.begins);
         let (installation, tenant) = fresh(&args, &clock).await?;
@@ -51,7 +58,7 @@ impl Demo {
             let key = installation.create_key(tenant, actor, [*role].into(), BTreeSet::new()).await?;
             keys.push((*actor, key));
         }
-        let base = format!("http://{}", listener.local_addr()?);
+        let base = format!("{}://{}", self.listen.tls.scheme(), listener.local_addr()?);
         introduce(&base, &keys, year.customers());
         let fill = async |installation: &Installation| {
             let played = fill(installation, &clock, tenant, year).await?;
@@ -65,7 +72,7 @@ impl Demo {
             ));
             Ok(())
         };
-        serve(installation, listener, stop, &self.listen, fill).await
+        serve(installation, (listener, tls), stop, &self.listen, fill).await
     }
 
     fn place(&self) -> Result<(Database, Option<Scratch>), Failure> {

@@ -9,6 +9,7 @@ use crate::auth::token::Tokens;
 use crate::config::{AuthArgs, DatabaseArgs};
 use crate::domain::Zones;
 use crate::eventstore::TenantId;
+use crate::eventstore::segments::check_segments;
 use crate::installation::Installation;
 use crate::outbound::Lag;
 
@@ -80,6 +81,7 @@ impl Doctor {
             },
             Err(error) => Finding { what: "signing", ok: false, detail: error.to_string() },
         });
+        findings.extend(segments(installation, tenant).await?);
         findings.push(rights(installation, tenant).await?);
         findings.push(match installation.clock_watch().is_believed().await? {
             true => Finding { what: "clock", ok: true, detail: "believed".to_owned() },
@@ -110,6 +112,11 @@ impl Doctor {
     }
 
     fn key_file(&self) -> Finding {
+        if self.database.key_args.key_text.is_some() {
+            let detail =
+                "in the environment (WAYMARK_KEY_TEXT); keep a copy apart from the database".to_owned();
+            return Finding { what: "keys", ok: true, detail };
+        }
         let path = self.database.key_file();
         let shown = path.display();
         let (ok, detail) = match path.metadata() {
@@ -173,6 +180,21 @@ async fn rights(installation: &Installation, tenant: TenantId) -> Result<Finding
         None => format!("{} keys, members and receivers are as the log says", compared.rows),
     };
     Ok(Finding { what, ok, detail })
+}
+
+/// The files with the oldest entries, each read whole; none where every entry is in the database.
+async fn segments(installation: &Installation, tenant: TenantId) -> Result<Option<Finding>, Failure> {
+    let (segments, faults) = check_segments(&*installation.store, tenant).await?;
+    let (what, ok) = ("segments", faults.is_empty());
+    let detail = match faults.first() {
+        None => format!("{segments} files hold what the log's tree says"),
+        Some(first) => format!(
+            "{} of {segments} files cannot be read: restore them from a backup; from position {} on: {first}",
+            faults.len(),
+            first.position
+        ),
+    };
+    Ok((segments > 0).then_some(Finding { what, ok, detail }))
 }
 
 /// How far the consumers of the log are behind; none where there are none.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clap::Args;
 use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args};
+use serde_json::json;
 
 use super::moment::instant;
 use super::{Failure, output};
@@ -26,6 +27,7 @@ const WAIT: Duration = Duration::from_secs(60);
 
 /// Export events, moves, stays or customers.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("beside").args(["output", "manifest"])))]
 pub(super) struct Export {
     #[command(flatten)]
     database: DatabaseArgs,
@@ -68,6 +70,9 @@ pub(super) struct Export {
     /// Print what the export is, with its SHA-256 and the root of the log's tree, instead of writing it.
     #[arg(long, conflicts_with = "output")]
     manifest: bool,
+    /// Print what was written as JSON. The export itself then goes to a file, or `manifest` says what it would be.
+    #[arg(long, requires = "beside")]
+    json: bool,
 }
 
 impl Export {
@@ -152,7 +157,14 @@ impl Export {
         }
         target.flush()?;
         let rows = rows.await?;
-        output::remark(&format!("{rows} rows as known at position {position}"));
+        if self.json {
+            let written = json!({
+                "tenant": self.tenant, "what": self.what, "format": self.format, "output": self.output,
+                "rows": rows, "position": position
+            });
+            return Ok(output::json(&written)?);
+        }
+        output::remark(&format!("{} as known at position {position}", output::counted(rows, "row", "rows")));
         Ok(())
     }
 

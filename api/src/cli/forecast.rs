@@ -34,7 +34,7 @@ impl Forecast {
         let (installation, tenant) = super::existing(&self.database, &self.tenant).await?;
         let report = async {
             let at = self.moment.at(&installation, tenant).await?;
-            let pipeline = definition(&installation, tenant, &self.pipeline).await?;
+            let pipeline = definition(&installation, tenant, &self.pipeline, &at).await?;
             let company = installation.app.companies.then(tenant, at.effective_at, at.known_position).await?;
             let convert = company
                 .rates_on(at.effective_at.date_naive())

@@ -228,8 +228,8 @@ impl Import {
         }
         if report.skipped > 0 {
             output::remark(&format!(
-                "{} bad rows were left out{}{}",
-                report.skipped,
+                "{} left out{}{}",
+                output::counted(report.skipped, "bad row was", "bad rows were"),
                 summed(&report.problems),
                 listed(&report.bad_rows, report.skipped)
             ));
@@ -291,9 +291,9 @@ fn show(bar: &indicatif::ProgressBar, progress: Progress) {
 fn failure(error: ImportError) -> Failure {
     let ImportError::BadRows { rows, problems, total } = error else { return error.into() };
     let (sums, rows) = (summed(&problems), listed(&rows, total));
-    let message = format!(
-        "{total} bad rows; nothing was imported{sums}{rows}\nmend them, or leave them out with --skip-bad"
-    );
+    let bad = output::counted(total, "bad row", "bad rows");
+    let message =
+        format!("{bad}; nothing was imported{sums}{rows}\nmend them, or leave them out with --skip-bad");
     Failure::with_code(BAD_ROWS, message)
 }
 

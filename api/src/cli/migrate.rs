@@ -6,6 +6,7 @@
 //! Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the database cannot be distributed.
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
 use waymark_eventstore::postgres;
@@ -59,6 +60,16 @@ pub(super) struct Migrate {
     /// Drop read model tables of other versions of this program, once none of them is running.
     #[arg(long)]
     contract: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done to tables beside making them.
+#[derive(Default)]
+struct Moved {
+    distributed: Vec<String>,
+    dropped: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,7 +79,7 @@ enum Cluster {
 
 impl Migrate {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        match self.migrate_url.as_ref().unwrap_or(&self.database.database) {
+        let moved = match self.migrate_url.as_ref().unwrap_or(&self.database.database) {
             Database::Postgres(url) => self.on_postgres(url).await?,
             Database::Sqlite(_) if self.distribute.is_some() || self.secure.is_some() || self.contract => {
                 let what =
@@ -79,13 +90,30 @@ impl Migrate {
                 let installation = Installation::open(&self.database).await?;
                 installation.tenant(&self.tenant).await?;
                 installation.close().await?;
+                Moved::default()
             }
+        };
+        let database = self.database.database.to_string();
+        if self.json {
+            let Moved { distributed, dropped } = moved;
+            let done = json!({
+                "database": database, "tenant": self.tenant, "distributed": distributed, "dropped": dropped
+            });
+            return Ok(output::json(&done)?);
         }
-        output::say(&format!("{} is ready", self.database.database));
+        output::say(&format!("{database} is ready"));
         Ok(())
     }
 
-    async fn on_postgres(&self, url: &str) -> Result<(), Failure> {
+    /// A line for people, as soon as something is done.
+    fn say(&self, line: &str) {
+        if !self.json {
+            output::say(line);
+        }
+    }
+
+    async fn on_postgres(&self, url: &str) -> Result<Moved, Failure> {
+        let mut moved = Moved::default();
         postgres::migrate(url).await?;
         let admin = AdminStore::connect(url, system_clock(), random_ids()).await?;
         admin.tenant_or_new(&self.tenant).await?;
@@ -93,7 +121,7 @@ impl Migrate {
         OutboundStore::connect(url).await?.close().await;
         waymark_projections::storage::schema::migrate(url).await?;
         if self.distribute.is_some() {
-            distribute(url).await?;
+            moved.distributed = self.distribute(url).await?;
         }
         if let Some(role) = &self.secure {
             postgres::secure(url, role).await?;
@@ -103,35 +131,39 @@ impl Migrate {
         }
         if self.contract {
             for dropped in waymark_projections::storage::schema::contract(url).await? {
-                output::say(&format!("{dropped} dropped"));
+                self.say(&format!("{dropped} dropped"));
+                moved.dropped.push(dropped);
             }
         }
-        Ok(())
+        Ok(moved)
     }
-}
 
-/// Spreads every table by its tenant; those that are spread already stay as they are.
-async fn distribute(url: &str) -> Result<(), Failure> {
-    let mut database = PgConnection::connect(url).await?;
-    if sqlx::query(HAS_CITUS).fetch_optional(&mut database).await?.is_none() {
-        let what = "this database has no extension citus, so nothing was distributed: run `CREATE EXTENSION citus` \
-                    on a server that has it, or leave --distribute away";
-        return Err(Failure::with_code(NO_CLUSTER, what));
-    }
-    let beside = store::tables()
-        .into_iter()
-        .chain(messages::tables())
-        .chain(waymark_projections::storage::schema::tables());
-    let tables = LOG.into_iter().map(str::to_owned).chain(beside);
-    for table in tables {
-        let known = sqlx::query(IS_DISTRIBUTED).bind(&table).fetch_optional(&mut database).await?;
-        if known.is_some() {
-            continue;
+    /// Spreads every table by its tenant; those that are spread already stay as they are. Answers which were not.
+    async fn distribute(&self, url: &str) -> Result<Vec<String>, Failure> {
+        let mut database = PgConnection::connect(url).await?;
+        if sqlx::query(HAS_CITUS).fetch_optional(&mut database).await?.is_none() {
+            let what = "this database has no extension citus, so nothing was distributed: run `CREATE EXTENSION citus` \
+                        on a server that has it, or leave --distribute away";
+            return Err(Failure::with_code(NO_CLUSTER, what));
         }
-        let beside = if table == LOG[0] { "none" } else { LOG[0] };
-        let done = sqlx::query(DISTRIBUTE).bind(&table).bind(beside).fetch_one(&mut database).await?;
-        tracing::debug!(%table, columns = done.len(), "distributed");
-        output::say(&format!("{table} distributed"));
+        let beside = store::tables()
+            .into_iter()
+            .chain(messages::tables())
+            .chain(waymark_projections::storage::schema::tables());
+        let tables = LOG.into_iter().map(str::to_owned).chain(beside);
+        let mut distributed = Vec::new();
+        for table in tables {
+            let known = sqlx::query(IS_DISTRIBUTED).bind(&table).fetch_optional(&mut database).await?;
+            if known.is_some() {
+                continue;
+            }
+            let beside = if table == LOG[0] { "none" } else { LOG[0] };
+            let done = sqlx::query(DISTRIBUTE).bind(&table).bind(beside).fetch_one(&mut database).await?;
+            tracing::debug!(%table, columns = done.len(), "distributed");
+            self.say(&format!("{table} distributed"));
+            distributed.push(table);
+        }
+        database.close().await?;
+        Ok(distributed)
     }
-    Ok(database.close().await?)
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a sub-command. Tables for people on stdout, `--json` for programs, progress and
 //! complaints on stderr.
 
+mod archive;
 mod backup;
 mod clock;
 mod config;
@@ -18,6 +19,7 @@ mod pipeline;
 mod rebuild;
 mod records;
 mod replay;
+mod rotate_root_key;
 mod rotate_signing_key;
 mod serve;
 mod sign_in_link;
@@ -50,7 +52,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one is read, and taken apart at once")]
 enum Command {
     /// Serve the HTTP API.
     Serve(serve::Serve),
@@ -64,6 +65,8 @@ enum Command {
     Verify(verify::Verify),
     /// Back up the log into a file while the service is running.
     Backup(backup::Backup),
+    /// Move the oldest entries of the log out of the database into files.
+    Archive(archive::Archive),
     /// Transfer tenants to another database, of either engine.
     Copy(copy::Copy),
     /// Show a pipeline, its customers or a customer's history as of an instant, by what was known at another.
@@ -78,6 +81,8 @@ enum Command {
     Token(token::Token),
     /// Create a link by which somebody signs in to the console once.
     SignInLink(sign_in_link::SignInLink),
+    /// Change the key that everything personal is sealed under.
+    RotateRootKey(rotate_root_key::RotateRootKey),
     /// Change the key that signs checkpoints.
     RotateSigningKey(rotate_signing_key::RotateSigningKey),
     /// Check and publish pipelines.
@@ -197,6 +202,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Export(export) => export.run().await,
         Command::Verify(verify) => verify.run().await,
         Command::Backup(backup) => backup.run().await,
+        Command::Archive(archive) => archive.run().await,
         Command::Copy(copy) => copy.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Forecast(forecast) => forecast.run().await,
@@ -204,6 +210,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
         Command::SignInLink(link) => link.run().await,
+        Command::RotateRootKey(rotation) => rotation.run().await,
         Command::RotateSigningKey(rotation) => rotation.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,
         Command::Migrate(migrate) => migrate.run().await,
@@ -212,5 +219,35 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Witness(witness) => witness.run().await,
         Command::Mcp(mcp) => mcp.run().await,
         Command::Clock(clock) => clock.run().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// What answers nothing that a program could read: it serves until it is stopped.
+    const SERVING: [&str; 4] = ["demo", "mcp", "serve", "witness"];
+
+    /// The sub-commands that have none of their own.
+    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+        let mut below = command.get_subcommands().filter(|below| below.get_name() != "help").peekable();
+        if below.peek().is_none() {
+            let tells = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            found.push((path.to_owned(), tells));
+        }
+        below.for_each(|below| leaves(below, format!("{path} {}", below.get_name()).trim(), found));
+    }
+
+    #[test]
+    fn every_sub_command_that_ends_by_itself_answers_programs_in_json() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "", &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        for (path, tells) in found {
+            assert_eq!(tells, !SERVING.contains(&path.as_str()), "waymark {path} --json");
+        }
     }
 }

@@ -51,13 +51,12 @@ impl MomentArgs {
     }
 }
 
-/// A pipeline with all of its versions.
+/// A pipeline with its versions, as they were known.
 pub(super) async fn definition(
     installation: &Installation,
     tenant: TenantId,
     key: &str,
+    at: &AsOf,
 ) -> Result<Definition, Failure> {
-    let pipelines = &installation.app.pipelines;
-    let pipeline = pipelines.find(tenant, key, None).await?;
-    Ok(Definition { pipeline, versions: pipelines.versions(tenant, key).await? })
+    Ok(installation.app.pipelines.definition_then(tenant, key, at).await?)
 }

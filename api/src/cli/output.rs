@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "the one place that writes to the terminal")]
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -35,6 +36,12 @@ impl Format {
             Self::Csv => "csv",
         }
     }
+}
+
+/// A number with what it counts: `1 row`, `2 rows`.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str, more: &str) -> String {
+    let what = if number == N::from(1) { one } else { more };
+    format!("{number} {what}")
 }
 
 /// Where an answer goes, and how it is written.

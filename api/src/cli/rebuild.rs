@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::{Value, json};
 use waymark_eventstore::ledger::{BlindOpener, BlindTags, SideCheck as _};
 use waymark_eventstore::{Append, BlindTag, StoreError, TenantId, TransferChunk, Transferable};
 use waymark_projections::runtime::{Comparison, NotComparable};
@@ -35,6 +36,9 @@ pub(super) struct Rebuild {
     /// The read model; all when absent. `tags`: recompute the blind index by which people are recognised from the log, restore
     /// missing entries, and delete those that no event is found by.
     name: Option<String>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Rebuild {
@@ -43,7 +47,7 @@ impl Rebuild {
         if self.name.as_deref() == Some(TAGS) {
             let mended = tags(&installation, tenant).await;
             installation.close().await?;
-            return mended;
+            return self.tell_of(&mended?);
         }
         let bar = output::bar();
         let projections = installation.app.projections.clone();
@@ -52,12 +56,15 @@ impl Rebuild {
             None => projections.names(),
         };
         let progress = output::moving(&bar);
-        let (mut failed, mut wrong) = (None, Vec::new());
+        let (mut failed, mut wrong, mut rebuilt) = (None, Vec::new(), Vec::new());
         for name in names {
             bar.set_message(name.to_owned());
             match projections.rebuild(tenant, name, &progress).await {
                 Ok(found) => {
-                    bar.suspend(|| told(name, &found));
+                    if !self.json {
+                        bar.suspend(|| told(name, &found));
+                    }
+                    rebuilt.push(json!({"name": name, "compared": found}));
                     wrong.extend((found.differences() > 0).then_some(name));
                 }
                 Err(error) => {
@@ -69,6 +76,9 @@ impl Rebuild {
         bar.finish_and_clear();
         let wrong = wrong.join(", ");
         installation.close().await?;
+        if self.json && failed.is_none() {
+            output::json(&json!({"tenant": self.tenant, "rebuilt": rebuilt}))?;
+        }
         match failed {
             Some(error) => Err(error.into()),
             None if wrong.is_empty() => Ok(()),
@@ -80,11 +90,38 @@ impl Rebuild {
             }
         }
     }
+
+    /// Tells what was wrong with the blind index.
+    fn tell_of(&self, mended: &MendedTags) -> Result<(), Failure> {
+        let MendedTags { entries, restored, deleted } = *mended;
+        if self.json {
+            let mended: Value = json!({"entries": entries, "restored": restored, "deleted": deleted});
+            output::json(&json!({"tenant": self.tenant, "tags": mended}))?;
+        } else {
+            output::say(&format!(
+                "compared the blind index with {entries} entries; missing tags restored: {restored}; tags deleted that no entry is found by: {deleted}"
+            ));
+        }
+        if restored + deleted == 0 {
+            return Ok(());
+        }
+        Err(Failure::with_code(WRONG, "the blind index differed from the log"))
+    }
+}
+
+/// What was put right of the blind index.
+struct MendedTags {
+    /// How many entries it was compared with.
+    entries: u64,
+    /// How many tags were missing.
+    restored: usize,
+    /// How many found no entry.
+    deleted: usize,
 }
 
 /// Makes the blind tags again from the opened entries, puts back those that are missing, and deletes those that no entry is
 /// found by: what erasures by former programs have left.
-async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failure> {
+async fn tags(installation: &Installation, tenant: TenantId) -> Result<MendedTags, Failure> {
     let store = &installation.store;
     let movable: Arc<dyn Transferable> = store.clone();
     let opener: BlindOpener = (installation.app.vault.clone(), Arc::new(CustomerKeys));
@@ -109,15 +146,7 @@ async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failu
         let forget_tags = page.to_vec();
         store.append(Append { forget_tags, ..Append::new(tenant, Vec::new()) }).await?;
     }
-    output::say(&format!(
-        "compared the blind index with {head} entries; missing tags restored: {}; tags deleted that no entry is found by: {}",
-        missing.len(),
-        surplus.len()
-    ));
-    if missing.is_empty() && surplus.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::with_code(WRONG, "the blind index differed from the log"))
+    Ok(MendedTags { entries: head, restored: missing.len(), deleted: surplus.len() })
 }
 
 /// Puts tags back, onto the log as it is at that moment.

@@ -8,7 +8,7 @@ use waymark_eventstore::TenantId;
 
 use super::Failure;
 use super::moment::{MomentArgs, definition};
-use super::output::{OutputArgs, table_text};
+use super::output::{OutputArgs, counted, table_text};
 use crate::config::DatabaseArgs;
 use crate::domain::company::event::ExportStarted;
 use crate::domain::instant;
@@ -103,7 +103,7 @@ impl Replay {
         tenant: TenantId,
         at: AsOf,
     ) -> Result<BoardReport, Failure> {
-        let pipeline = definition(installation, tenant, self.of_a_pipeline()?).await?.pipeline;
+        let pipeline = definition(installation, tenant, self.of_a_pipeline()?, &at).await?.pipeline;
         let filter = CohortFilter::default();
         let query =
             BoardQuery { at, now: false, filter, stage: None, cursor: None, limit: 0, by_value: false };
@@ -129,7 +129,7 @@ impl Replay {
         tenant: TenantId,
         at: AsOf,
     ) -> Result<DwellReport, Failure> {
-        let pipeline = definition(installation, tenant, self.of_a_pipeline()?).await?;
+        let pipeline = definition(installation, tenant, self.of_a_pipeline()?, &at).await?;
         let query = DwellQuery {
             at,
             window: Window::default(),
@@ -258,7 +258,8 @@ fn told_dwell(report: &DwellReport) -> String {
     ];
     rows.extend(report.stages.iter().map(|stage| {
         let median = days(stage.kaplan_meier.median);
-        (stage.stage.as_str(), format!("{} stays, {} open, median {median}", stage.stays, stage.open))
+        let stays = counted(stage.stays, "stay", "stays");
+        (stage.stage.as_str(), format!("{stays}, {} open, median {median}", stage.open))
     }));
     table_text(&rows)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -17,7 +17,7 @@ use waymark_eventstore::Intake;
 use super::{Failure, output};
 use crate::config::{DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
-use crate::serving::{self, files};
+use crate::serving::{self, Tls, files};
 
 /// The log stopped after a failed write, and the process with it: anyone who looks after it is to start it again.
 const LOG_STOPPED: u8 = 7;
@@ -35,6 +35,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let tls = tls(&self.listen)?;
         let installation = Installation::open(&self.database).await?;
         let tenant = installation.tenant("default").await?;
         if !installation.has_keys(tenant).await? {
@@ -44,8 +45,9 @@ impl Serve {
             output::say(&key);
         }
         let listener = bind(self.listen.listen).await?;
-        output::remark(&format!("listening on http://{}", listener.local_addr()?));
-        serve(installation, listener, stop_signal(), &self.listen, async |_: &Installation| Ok(())).await
+        output::remark(&format!("listening on {}://{}", self.listen.tls.scheme(), listener.local_addr()?));
+        let prepared = async |_: &Installation| Ok(());
+        serve(installation, (listener, tls), stop_signal(), &self.listen, prepared).await
     }
 }
 
@@ -54,16 +56,22 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
+/// What connections are encrypted with, where a certificate is named.
+pub(super) fn tls(listen: &ListenArgs) -> Result<Option<Arc<Tls>>, Failure> {
+    Ok(listen.tls.files().map(|(cert, key)| Tls::open(cert, key)).transpose()?.map(Arc::new))
+}
+
 /// Serves until the token is cancelled; then answers what was asked, ends the streams and closes the log. Requests are
 /// answered from the beginning; what runs by itself begins once the installation is prepared. A log that stops taking
 /// entries for good stops the service, which ends with a code of its own.
 pub(super) async fn serve(
     installation: Installation,
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Arc<Tls>>),
     stop: CancellationToken,
     listen: &ListenArgs,
     prepare: impl AsyncFnOnce(&Installation) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    installation.find_segments().await?;
     let gate = installation.gate(&listen.auth)?;
     let outbound = installation.outbound(&listen.outbound)?;
     let cosigning = installation.cosigning(listen.witnesses.clone())?;
@@ -73,7 +81,8 @@ pub(super) async fn serve(
     let why = Mutex::new(None);
     let serving = async {
         let ids = installation.app.ids.clone();
-        let connections = serving::serve(listener, router, ids, most, listen.proxies.clone(), stop.clone());
+        let proxies = listen.proxies.clone();
+        let connections = serving::serve(listener, router, ids, most, proxies, tls, stop.clone());
         let background = async {
             match stop.run_until_cancelled(prepare(&installation)).await {
                 Some(Ok(())) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use clap::Args;
+use serde_json::json;
 use waymark_domain::Role;
 
 use super::token::RoleArg;
@@ -31,6 +32,9 @@ pub(super) struct SignInLink {
     /// The address of the service as people reach it.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     address: String,
+    /// Print the link as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl SignInLink {
@@ -41,7 +45,13 @@ impl SignInLink {
         let lasting = TimeDelta::minutes(self.minutes);
         let code = installation.create_sign_in_link(tenant, &actor, roles, lasting).await;
         installation.close().await?;
-        output::say(&format!("{}/console/sign-in?code={}", self.address.trim_end_matches('/'), code?));
+        let code = code?;
+        let link = format!("{}/console/sign-in?code={code}", self.address.trim_end_matches('/'));
+        if self.json {
+            let made = json!({"tenant": self.tenant, "actor": actor, "code": code, "link": link, "minutes": self.minutes});
+            return Ok(output::json(&made)?);
+        }
+        output::say(&link);
         Ok(())
     }
 }

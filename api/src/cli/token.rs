@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 use waymark_domain::Role;
 
 use super::{Failure, output};
@@ -40,6 +41,9 @@ struct Create {
     /// makes it an agent's, which reads and proposes and nothing else.
     #[arg(long = "scope", num_args = 1..)]
     scopes: Vec<ScopeArg>,
+    /// Print the key as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -87,10 +91,19 @@ impl Token {
         let roles: BTreeSet<Role> = create.roles.into_iter().map(Role::from).collect();
         // Reps alone have a name in two forms: others are called as they were named.
         let actor = actor_name(&create.actor, roles.iter().copied().filter(|role| *role == Role::Rep));
-        let scopes = create.scopes.into_iter().map(Scope::from).collect();
-        let key = installation.create_key(tenant, &actor, roles, scopes).await;
+        let scopes: BTreeSet<Scope> = create.scopes.into_iter().map(Scope::from).collect();
+        let key = installation.create_key(tenant, &actor, roles.clone(), scopes.clone()).await;
         installation.close().await?;
-        output::say(&key?);
+        let key = key?;
+        if create.json {
+            let made = json!({
+                "tenant": create.tenant, "actor": actor, "key": key,
+                "roles": roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
+                "scopes": scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+            });
+            return Ok(output::json(&made)?);
+        }
+        output::say(&key);
         Ok(())
     }
 }

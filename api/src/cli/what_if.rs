@@ -42,7 +42,7 @@ impl WhatIf {
         let (installation, tenant) = super::existing(&self.database, &self.tenant).await?;
         let answer = async {
             let at = self.moment.at(&installation, tenant).await?;
-            let known = definition(&installation, tenant, &question.pipeline).await?;
+            let known = definition(&installation, tenant, &question.pipeline, &at).await?;
             let hypothesis = question.hypothesis(&known, at.effective_at);
             let hypothesis = hypothesis.map_err(|problem| refused(&self.file, problem.violations()))?;
             let span = hypothesis.span;
@@ -57,11 +57,13 @@ impl WhatIf {
                 zones: app.zones.clone(),
                 most_customers: MOST_CUSTOMERS,
             };
-            let found = app.projections.reports(tenant).await?.what_if(&known, &query).await?;
+            let mut reports = app.projections.reports(tenant).await?;
+            let found = reports.what_if(&known, &query).await?;
             let found =
                 found.ok_or_else(|| Failure::from(format!("more than {MOST_CUSTOMERS} customers")))?;
             let rows = Rows { limit: self.limit, offset: 0 };
-            Ok::<_, Failure>(WhatIfAnswer::of(&question, span, found, rows, Language::En))
+            let names = reports.names(&rows.customers(&found), &at).await?;
+            Ok::<_, Failure>(WhatIfAnswer::of(&question, span, (found, &names), rows, Language::En))
         };
         let answer = answer.await;
         installation.close().await?;

@@ -55,7 +55,7 @@ impl Witness {
         output::remark("the key that checks its cosignatures:");
         output::say(&witness.vkey());
         let (router, proxies) = (router(witness, system_clock()), ProxyArgs::default());
-        serving::serve(listener, router, random_ids(), CONNECTIONS, proxies, stop_signal()).await;
+        serving::serve(listener, router, random_ids(), CONNECTIONS, proxies, None, stop_signal()).await;
         Ok(())
     }
 

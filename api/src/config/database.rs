@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::keys::KeyArgs;
+
 /// Where the database is and which keys go with it.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseArgs {
@@ -14,9 +16,16 @@ pub struct DatabaseArgs {
     /// The key file [default: the database's path with `.keys` after it; with PostgreSQL `waymark.keys`].
     #[arg(long, env = "WAYMARK_KEYS")]
     pub keys: Option<PathBuf>,
+    /// Who keeps what is in it.
+    #[command(flatten)]
+    pub key_args: KeyArgs,
     /// The directory with the rules of time zones [default: /usr/share/zoneinfo, or what is compiled in where that is newer].
     #[arg(long, env = "WAYMARK_ZONEINFO")]
     pub zoneinfo: Option<PathBuf>,
+    /// The folder for what `waymark archive` takes out of the database; every process on the database needs it [default: the
+    /// database's path with `.archive` after it; with PostgreSQL `waymark.archive`].
+    #[arg(long, env = "WAYMARK_ARCHIVE")]
+    pub archive: Option<PathBuf>,
 }
 
 /// A database by its URL.
@@ -62,6 +71,16 @@ impl DatabaseArgs {
             Database::Postgres(_) => PathBuf::from("waymark.keys"),
         };
         self.keys.clone().unwrap_or_else(beside_database)
+    }
+
+    /// The folder with the segments of cold entries.
+    #[must_use]
+    pub fn archive_folder(&self) -> PathBuf {
+        let beside_database = || match &self.database {
+            Database::Sqlite(file) => beside(file, "archive"),
+            Database::Postgres(_) => PathBuf::from("waymark.archive"),
+        };
+        self.archive.clone().unwrap_or_else(beside_database)
     }
 
     /// The file with the public key that checks the checkpoints of all logs: beside a file of SQLite, or else beside the keys.
@@ -131,11 +150,23 @@ mod tests {
 
     #[test]
     fn keys_and_checkpoint_stand_beside_the_database() {
-        let args = DatabaseArgs { database: Database::Sqlite("a/w.db".into()), keys: None, zoneinfo: None };
+        let args = DatabaseArgs {
+            database: Database::Sqlite("a/w.db".into()),
+            keys: None,
+            key_args: KeyArgs::default(),
+            zoneinfo: None,
+            archive: None,
+        };
         assert_eq!(args.key_file(), Path::new("a/w.db.keys"));
         assert_eq!(args.checkpoint_file(), Path::new("a/w.db.checkpoint"));
         let server = Database::Postgres("postgres://db/w".to_owned());
-        let args = DatabaseArgs { database: server, keys: Some("/etc/w.keys".into()), zoneinfo: None };
+        let args = DatabaseArgs {
+            database: server,
+            keys: Some("/etc/w.keys".into()),
+            key_args: KeyArgs::default(),
+            zoneinfo: None,
+            archive: None,
+        };
         assert_eq!(args.checkpoint_file(), Path::new("/etc/w.checkpoint"));
     }
 }

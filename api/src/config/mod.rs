@@ -2,8 +2,10 @@
 
 mod auth;
 mod database;
+mod keys;
 mod outbound;
 mod proxies;
+mod tls;
 mod witness;
 
 use std::net::SocketAddr;
@@ -13,8 +15,10 @@ use clap::{Args, ValueEnum};
 
 pub use auth::{AuthArgs, RateLimit};
 pub use database::{Database, DatabaseArgs, views_file};
+pub use keys::{KeyArgs, KeyText};
 pub use outbound::{OutboundArgs, PrivateAddresses, Sending};
 pub use proxies::{Network, ProxyArgs, ProxyHeader};
+pub use tls::TlsArgs;
 pub use witness::WitnessTarget;
 
 /// Where `serve` listens.
@@ -41,6 +45,9 @@ pub struct ListenArgs {
     /// Who cosigns the heads of the logs: `URL#KEY` of a witness (C2SP tlog-witness). May be given several times.
     #[arg(long = "witness", env = "WAYMARK_WITNESSES", value_delimiter = ',', value_name = "URL#KEY")]
     pub witnesses: Vec<WitnessTarget>,
+    /// TLS without a proxy.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Proxies in front of it.
     #[command(flatten)]
     pub proxies: ProxyArgs,
@@ -76,11 +83,20 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             "the key file; keep a copy apart from the database",
         ),
         (
+            "WAYMARK_ARCHIVE",
+            database.archive_folder().display().to_string(),
+            "the folder for what `waymark archive` takes out of the database; every process on the database needs it",
+        ),
+        (
             "WAYMARK_ZONEINFO",
             database.zoneinfo.as_ref().map_or(String::new(), |path| path.display().to_string()),
             "the directory with the rules of time zones (TZif); empty: /usr/share/zoneinfo, or what is compiled in where newer",
         ),
-        ("WAYMARK_LISTEN", listen.listen.to_string(), "where serve listens; put TLS in front of it"),
+        (
+            "WAYMARK_LISTEN",
+            listen.listen.to_string(),
+            "where serve listens; put TLS in front of it, or name a certificate",
+        ),
         (
             "WAYMARK_MAX_CONNECTIONS",
             listen.max_connections.map_or(String::new(), |most| most.to_string()),
@@ -135,6 +151,8 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
         ("WAYMARK_FEISHU_URL", listen.outbound.feishu_url.clone(), "where the robots of Feishu are"),
         ("WAYMARK_LOG", "info".to_owned(), "what is logged to stderr, such as warn or waymark_api=debug"),
     ];
+    settings.extend(database.key_args.describe());
+    settings.extend(listen.tls.describe());
     settings.extend(listen.proxies.describe());
     settings.extend(listen.auth.describe());
     settings

@@ -184,6 +184,12 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, problem: Value::Null }
     }
 
+    /// What the console can make no request of.
+    pub(super) fn unusable(title: &str, detail: &str) -> Self {
+        let problem = json!({"title": title, "detail": detail});
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, problem }
+    }
+
     /// The customer that goes on in the place of the one that was asked for.
     pub(super) fn survivor(&self) -> Option<&str> {
         let rest = self.problem["location"].as_str()?.strip_prefix("/v1/customers/")?;

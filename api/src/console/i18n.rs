@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use super::session::{ConsoleSession, Preferences};
-use crate::domain::Language;
+use crate::domain::{Language, Role};
 
 /// The reader's language and zone.
 #[derive(Debug, Clone, Copy)]
@@ -213,13 +213,11 @@ impl Locale {
 
     /// What a role is called.
     pub(super) fn role(self, role: &str) -> &str {
+        if let Some(known) = known_role(role) {
+            let [zh, en] = known.name();
+            return self.text(zh, en);
+        }
         match role {
-            "rep" => self.text("销售", "Sales rep"),
-            "supervisor" => self.text("主管", "Supervisor"),
-            "manager" => self.text("经理", "Manager"),
-            "admin" => self.text("管理员", "Administrator"),
-            "analyst" => self.text("分析员", "Analyst"),
-            "auditor" => self.text("审计员", "Auditor"),
             "delivery" => self.text("交付", "Delivery"),
             "service" => self.text("客服", "Service"),
             "team" => self.text("团队", "Team"),
@@ -229,30 +227,8 @@ impl Locale {
 
     /// What somebody in a role may do.
     pub(super) fn may(self, role: &str) -> &str {
-        match role {
-            "rep" => {
-                self.text("处理自己的客户和公海客户。", "Works their own customers and those in a pool.")
-            }
-            "supervisor" => self
-                .text("处理、合并、移交团队的客户。", "Works, merges and hands over the team's customers."),
-            "manager" => self.text(
-                "处理所有客户，发布销售流程，导入数据。",
-                "Works every customer, publishes pipelines and imports data.",
-            ),
-            "admin" => self.text(
-                "设置系统，并可做经理所做的一切。",
-                "Sets the system up, and may do what a manager may.",
-            ),
-            "analyst" => self.text(
-                "查看分析，不看联系方式，不做变更。",
-                "Reads figures, without contacts; changes nothing.",
-            ),
-            "auditor" => self.text(
-                "查看全部记录和证明，不做变更。",
-                "Reads every record and its proofs; changes nothing.",
-            ),
-            _ => "",
-        }
+        let [zh, en] = known_role(role).map_or([""; 2], Role::duties);
+        self.text(zh, en)
     }
 
     /// A mark on a card.
@@ -264,6 +240,11 @@ impl Locale {
             other => other,
         }
     }
+}
+
+/// The role of that word, if it is one.
+fn known_role(word: &str) -> Option<Role> {
+    Role::EACH.into_iter().find(|role| role.as_str() == word)
 }
 
 /// A number to that many places; a half is rounded away from zero.

@@ -149,10 +149,21 @@ impl Layout {
         self.pipelines["items"].as_array().into_iter().flatten().filter_map(|one| one["key"].as_str())
     }
 
+    /// What the list of pipelines says of one.
+    pub(super) fn pipeline(&self, key: &str) -> &Value {
+        let mut all = self.pipelines["items"].as_array().into_iter().flatten();
+        all.find(|one| one["key"] == key).unwrap_or(&Value::Null)
+    }
+
     /// Whether the user has one of these roles.
     pub(super) fn has_role(&self, roles: &[&str]) -> bool {
         let held = self.me["roles"].as_array();
         held.is_some_and(|held| held.iter().filter_map(Value::as_str).any(|role| roles.contains(&role)))
+    }
+
+    /// Whether the user is this actor.
+    pub(super) fn is(&self, actor: &str) -> bool {
+        self.me["actor"] == actor
     }
 
     /// Whether the user works customers, rather than only reads.
@@ -205,7 +216,7 @@ impl Layout {
                     @if self.has_role(&["manager", "admin"]) {
                         (link(Part::Imports, locale.text("导入", "Import"), Some("/console/imports".to_owned())))
                     }
-                    @if self.has_role(&["supervisor", "manager", "admin", "auditor"]) {
+                    @if self.has_role(&["supervisor", "manager", "admin", "analyst", "auditor"]) {
                         (link(Part::Settings, locale.text("设置", "Settings"), Some("/console/settings".to_owned())))
                     }
                 }

@@ -12,15 +12,13 @@ use chrono_tz::Tz;
 
 use super::address::encoded;
 use crate::app::Endpoint;
+use crate::auth::IDLE;
 use crate::domain::Language;
 use crate::http::language::negotiate;
 
 pub(super) const SESSION: &str = "waymark_session";
 pub(super) const LANGUAGE: &str = "waymark_language";
 pub(super) const ZONE: &str = "waymark_zone";
-
-/// After how many seconds without a page a browser forgets the session.
-const IDLE: u32 = 7_200;
 
 /// The signed-in visitor.
 #[derive(Debug, Clone)]
@@ -94,7 +92,9 @@ impl<S: Send + Sync> FromRequestParts<S> for ConsoleSession {
 pub(super) fn cookie_of(session: &ConsoleSession, headers: &HeaderMap) -> String {
     let by_tls = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let secure = if by_tls { "; Secure" } else { "" };
-    format!("{SESSION}={}; Path=/console; HttpOnly; SameSite=Strict; Max-Age={IDLE}{secure}", session.key)
+    // A browser forgets it when the service does.
+    let idle = IDLE.num_seconds();
+    format!("{SESSION}={}; Path=/console; HttpOnly; SameSite=Strict; Max-Age={idle}{secure}", session.key)
 }
 
 /// The way to the page that asks for a key, and back.

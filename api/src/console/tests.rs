@@ -74,6 +74,9 @@ async fn every_page_is_there_for_every_role_and_has_no_script_within() {
             "/console/figures/landian-6/channels".to_owned(),
             "/console/figures/landian-6/reps".to_owned(),
             "/console/figures/landian-6/quality".to_owned(),
+            "/console/figures/landian-6/latency".to_owned(),
+            "/console/figures/landian-6/alerts".to_owned(),
+            "/console/figures/landian-6/pilots".to_owned(),
             "/console/work".to_owned(),
             "/console/work?list=give-up".to_owned(),
             "/console/customers".to_owned(),
@@ -363,4 +366,50 @@ async fn every_form_that_sends_something_has_a_token() {
         }
     }
     assert!(seen > 20, "{seen} forms");
+}
+
+#[tokio::test]
+async fn figures_say_how_many_cycles_are_undecided_and_losses_lead_to_the_deals_behind_them() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let other = json!({"key": "helloword-13", "template": "helloword-13"});
+    assert_eq!(bench.post(&admin, "/v1/pipelines", &other).await.status, 201);
+    for (name, source) in [("海港食品", "fair"), ("山丘物流", "fair"), ("湖畔", "web")] {
+        let body = json!({"pipeline": "helloword-13", "name": name, "owner": "rep:li", "source": source});
+        let id = bench.register(&admin, &body).await;
+        if name == "海港食品" {
+            let lost = json!({"to": "lost", "reason": "price", "note": "太贵", "next_step": "无"});
+            let answer = bench.post(&admin, &format!("/v1/customers/{id}/transitions"), &lost).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+    }
+    bench.catch_up().await;
+    let key = bench.key("manager:wang", &[Role::Manager]).await;
+    let browser = signed_in(&bench, &key);
+    let figures = "/console/figures/helloword-13";
+    for (tab, told) in
+        [("losses", "未定 2/3"), ("channels", "未定 1/2"), ("reps", "未定 2/3"), ("funnel", "未定 2/3")]
+    {
+        let page = browser.get(&format!("{figures}/{tab}")).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert!(
+            page.text.contains(told) && page.text.contains("data-flag=\"undecided\""),
+            "{tab}: {}",
+            page.text
+        );
+    }
+    let losses = browser.get(&format!("{figures}/losses")).await.text;
+    for title in ["按流失前的状态", "按负责人", "按来源", "按月份"] {
+        assert!(losses.contains(title), "{title}: {losses}");
+    }
+    assert!(!losses.contains("海港食品"), "the deals are shown where they are asked for");
+    for row in ["by=reason&amp;value=price", "by=rep&amp;value=rep%3Ali", "by=source&amp;value=fair"] {
+        assert!(losses.contains(row), "{row}: {losses}");
+        let page = browser.get(&format!("{figures}/losses?{}", row.replace("&amp;", "&"))).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert!(page.text.contains("海港食品") && !page.text.contains("山丘物流"), "{row}: {}", page.text);
+    }
+    let none = browser.get(&format!("{figures}/losses?by=source&value=web")).await;
+    assert!(!none.text.contains("海港食品"), "{}", none.text);
+    let wrong = browser.get(&format!("{figures}/losses?by=mood")).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text);
 }

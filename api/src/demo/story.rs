@@ -1,5 +1,7 @@
 //! The script of the year: who does what with which customer, when. The same morning gives the same script.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Datelike, Days, NaiveTime, TimeDelta, Utc, Weekday};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -8,6 +10,9 @@ use super::cast;
 
 /// How many customers come in over the year.
 pub(super) const CUSTOMERS: u32 = 420;
+/// Who came by a fair that brought many at once, and how many days before the end it was.
+const FAIR: RangeInclusive<u32> = 372..=400;
+const FAIR_DAYS: i64 = 20;
 /// How long the story is.
 pub(super) const DAYS: i64 = 365;
 /// The stages in the order in which a good deal passes them, each with the odds (of 100) of going on from it and
@@ -113,7 +118,8 @@ impl Script {
         #[expect(clippy::cast_possible_truncation, reason = "minutes of a year")]
         let minutes = (passed * (DAYS * 24 * 60) as f64) as i64;
         let rep = cast::REPS[dice.random_range(0..cast::REPS.len())];
-        let at = until - TimeDelta::days(DAYS) + TimeDelta::minutes(minutes);
+        let usual = until - TimeDelta::days(DAYS) + TimeDelta::minutes(minutes);
+        let at = if FAIR.contains(&number) { until - TimeDelta::days(FAIR_DAYS) } else { usual };
         Self { customer: number, rep, dice, at, until, scenes: Vec::new() }
     }
 

@@ -76,6 +76,10 @@ mod described {
 
     /// The response to an accepted command. A retry with the same `Idempotency-Key` gets the same response.
     #[derive(ToSchema)]
+    #[schema(example = json!({
+        "position": 42, "version": 3,
+        "events": [{"id": "01930000-0000-7000-8000-000000000000", "type": "customer.moved", "position": 42}]
+    }))]
     pub(super) struct Accepted {
         /// The position of the last event in the tenant's log; pass it as `min_position` to read your own write.
         #[schema(example = 42)]
@@ -104,6 +108,9 @@ mod described {
         /// For a new pipeline version: what is permitted but not recommended.
         #[schema(value_type = Vec<ViolationDocument>, required = false)]
         warnings: Option<Vec<ViolationDocument>>,
+        /// For a pipeline version of a team: the id of its pilot, for `GET /v1/pilots/{id}`.
+        #[schema(value_type = String, required = false, example = "sales@2")]
+        pilot: Option<String>,
         /// For a pipeline version: true where the definition says what the present version says, so that none was made.
         #[schema(value_type = bool, required = false)]
         unchanged: Option<bool>,
@@ -111,6 +118,10 @@ mod described {
 
     /// The response to a registration. A retry with the same `Idempotency-Key` gets the same response.
     #[derive(ToSchema)]
+    #[schema(example = json!({
+        "id": "01930000-0000-7000-8000-000000000000", "position": 42, "version": 1,
+        "events": [{"id": "01930000-0000-7000-8000-000000000000", "type": "customer.registered", "position": 42}]
+    }))]
     pub(super) struct Registered {
         /// The new customer's id.
         id: Uuid,
@@ -158,17 +169,39 @@ impl Accepted {
     }
 }
 
+/// What a command recorded, beside what its answer tells of what was made or changed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Recorded {
+    /// The position of the last event in the tenant's log; pass it as `min_position` to read your own write.
+    #[schema(example = 42)]
+    position: Position,
+    /// The recorded events.
+    events: Vec<EventRef>,
+}
+
+impl From<&CommandAnswer> for Recorded {
+    fn from(answer: &CommandAnswer) -> Self {
+        Self { position: answer.position, events: EventRef::of(answer) }
+    }
+}
+
+impl EventRef {
+    /// The events of an answer.
+    #[must_use]
+    pub fn of(answer: &CommandAnswer) -> Vec<Self> {
+        let events = answer.events.iter();
+        events
+            .map(|event| Self { id: event.id, r#type: event.event_type.clone(), position: event.position })
+            .collect()
+    }
+}
+
 impl From<CommandAnswer> for Accepted {
     fn from(answer: CommandAnswer) -> Self {
-        let events = answer.events.into_iter().map(|event| EventRef {
-            id: event.id,
-            r#type: event.event_type,
-            position: event.position,
-        });
         Self {
             position: answer.position,
             version: answer.version,
-            events: events.collect(),
+            events: EventRef::of(&answer),
             resource: answer.resource,
             status: answer.status,
         }
@@ -245,24 +278,22 @@ impl<T> List<T> {
     }
 }
 
-/// A page of a list that may be of an earlier moment.
+/// A page of a list of a moment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ListThen<T> {
     /// The page.
     #[serde(flatten)]
     pub list: List<T>,
-    /// The business instant asked about, where one was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub effective_at: Option<DateTime<Utc>>,
-    /// The instant of knowledge asked about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub known_at: Option<DateTime<Utc>>,
+    /// The business instant asked about: now when none was named.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about: now when none was named.
+    pub known_at: DateTime<Utc>,
 }
 
 impl<T> ListThen<T> {
-    /// The page, with the times that were asked about, if any were.
-    pub fn of(list: List<T>, then: Option<&AsOf>) -> Self {
-        Self { list, effective_at: then.map(|at| at.effective_at), known_at: then.map(|at| at.known_at) }
+    /// The page, with the two times that it is of.
+    pub fn of(list: List<T>, at: &AsOf) -> Self {
+        Self { list, effective_at: at.effective_at, known_at: at.known_at }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Uri;
+use chrono::DateTime;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -133,13 +134,38 @@ impl AsOfParams {
         self.effective_at.is_none() && self.known_at.is_none() && self.known_position.is_none()
     }
 
-    /// Waits for a read model.
+    /// Waits for a read model: for the position that is named, and for all that the answer has to know.
     ///
     /// # Errors
-    /// 503 with the position reached when that takes too long.
+    /// 422 when the state of knowledge is named in both ways or lies ahead of the log; 503 with the position reached when it
+    /// takes too long.
     pub async fn wait(&self, state: &AppState, caller: &Caller, projection: &str) -> Result<(), Problem> {
-        let Self { min_position, wait_ms, .. } = *self;
-        ConsistencyParams { min_position, wait_ms }.wait(state, caller, projection).await
+        let min_position = self.min_position.max(self.known(state, caller).await?);
+        ConsistencyParams { min_position, wait_ms: self.wait_ms }.wait(state, caller, projection).await
+    }
+
+    /// The last position that counts as known; none for all there is.
+    async fn known(&self, state: &AppState, caller: &Caller) -> Result<Option<Position>, Problem> {
+        let store = &state.app.store;
+        match (self.known_at, self.known_position) {
+            (None, None) => Ok(None),
+            (Some(known_at), None) => Ok(Some(store.position_at(caller.tenant, known_at.0).await?)),
+            (None, Some(position)) if position > store.head(caller.tenant).await?.position => {
+                let message = Label::new(
+                    "事件日志尚未到达该序号。",
+                    "The event log has not reached this position yet.",
+                );
+                Err(Problem::invalid_value("known_position", message))
+            }
+            (None, Some(position)) => Ok(Some(position)),
+            (Some(_), Some(_)) => {
+                let message = Label::new(
+                    "known_at 与 known_position 只能给出一个。",
+                    "Specify either known_at or known_position, not both.",
+                );
+                Err(Problem::invalid_value("known_position", message))
+            }
+        }
     }
 
     /// The two times as the read models take them, once the read model is fresh enough.
@@ -150,32 +176,17 @@ impl AsOfParams {
         self.wait(state, caller, projection).await?;
         let now = (state.app.clock)();
         let effective_at = self.effective_at.map_or(now, |instant| instant.0);
-        let store = &state.app.store;
-        match (self.known_at, self.known_position) {
-            (None, None) => Ok(AsOf { effective_at, known_at: now, known_position: None }),
-            (Some(known_at), None) => {
-                let known_position = Some(store.position_at(caller.tenant, known_at.0).await?);
-                Ok(AsOf { effective_at, known_at: known_at.0, known_position })
-            }
+        let known_position = self.known(state, caller).await?;
+        let known_at = match (self.known_at, known_position) {
+            (Some(known_at), _) => known_at.0,
+            (None, None) => now,
+            // Nothing was known before the first event.
+            (None, Some(0)) => DateTime::UNIX_EPOCH,
             (None, Some(position)) => {
-                if position > store.head(caller.tenant).await?.position {
-                    let message = Label::new(
-                        "事件日志尚未到达该序号。",
-                        "The event log has not reached this position yet.",
-                    );
-                    return Err(Problem::invalid_value("known_position", message));
-                }
-                let entries = store.read(caller.tenant, position.saturating_sub(1), 1).await?;
-                let known_at = entries.first().map_or(now, |entry| entry.recorded_at);
-                Ok(AsOf { effective_at, known_at, known_position: Some(position) })
+                let entries = state.app.store.read(caller.tenant, position - 1, 1).await?;
+                entries.first().map_or(now, |entry| entry.recorded_at)
             }
-            (Some(_), Some(_)) => {
-                let message = Label::new(
-                    "known_at 与 known_position 只能给出一个。",
-                    "Specify either known_at or known_position, not both.",
-                );
-                Err(Problem::invalid_value("known_position", message))
-            }
-        }
+        };
+        Ok(AsOf { effective_at, known_at, known_position })
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::trace::TraceId;
 use super::{body, strict};
 use crate::app::CommandMeta;
+use crate::auth::access::is_question;
 use crate::domain::Label;
 use crate::http::strict::Source;
 use crate::problem::Problem;
@@ -17,14 +18,11 @@ use crate::problem::Problem;
 /// The longest Idempotency-Key, in bytes.
 const LONGEST_KEY: usize = 255;
 
-/// The routes that commands are not sent to, or that do not listen to `Idempotency-Key`, with the reason why a repeat is harmless.
-const KEYLESS: [(&str, &str); 9] = [
+/// The routes beside questions that do not listen to `Idempotency-Key`, with the reason why a repeat is harmless.
+const KEYLESS: [(&str, &str); 6] = [
     ("/v1/sessions", "nobody is known yet whose key it would be; a link opens one session"),
     ("/v1/consumers/{name}/acknowledgements", "what is acknowledged already is acknowledged"),
-    ("/v1/what-if", "a question: nothing is written"),
-    ("/v1/customers/{id}/explanations", "a question: nothing is written"),
     ("/mcp", "the key of a proposal stands among the arguments of its tool"),
-    ("/v1/automations/dry-runs", "a question: nothing is written"),
     ("/v1/me/session", "the session that asks is over afterwards"),
     ("/v1/imports", "the same file again brings only what is missing"),
     ("/v1/customers/import", "the same file again brings only what is missing"),
@@ -33,7 +31,7 @@ const KEYLESS: [(&str, &str); 9] = [
 /// Whether a route that is not read from listens to no `Idempotency-Key`.
 #[must_use]
 pub fn is_keyless(path: &str) -> bool {
-    KEYLESS.iter().any(|(keyless, _)| *keyless == path)
+    is_question(path) || KEYLESS.iter().any(|(keyless, _)| *keyless == path)
 }
 
 /// A command: the body read strictly, and what comes with it.

@@ -27,7 +27,7 @@ pub use command::{Bodiless, Command};
 pub use instant::Instant;
 pub use page::Page;
 pub use patch::Patch;
-pub use path::{Id, Key};
+pub use path::{Id, Key, KeyedVersion};
 pub use person::{LeaderName, RepName};
 pub use query::Query;
 pub(crate) use router::router;

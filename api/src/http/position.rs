@@ -12,13 +12,14 @@
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
-use axum::http::{HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::Response;
 
 use super::answer::POSITION;
 use super::as_of::Freshness;
 use crate::app::App;
 use crate::auth::Authority;
+use crate::auth::access::only_asks;
 use crate::eventstore::{Position, TenantId};
 use crate::problem::Problem;
 
@@ -32,6 +33,7 @@ const OF_THE_LOG: &[&str] = &[
     "/v1/admin/intake",
     "/v1/admin/keys",
     "/v1/admin/members",
+    "/v1/admin/pools",
     "/v1/admin/rates",
     "/v1/admin/robots",
     "/v1/admin/teams",
@@ -48,6 +50,7 @@ const OF_THE_LOG: &[&str] = &[
     "/v1/consumers/{name}",
     "/v1/consumers/{name}/events",
     "/v1/customers/{id}/allowed-transitions",
+    "/v1/customers/{id}/explanations",
     "/v1/deputies",
     "/v1/events",
     "/v1/exports/{kind}",
@@ -62,11 +65,13 @@ const OF_THE_LOG: &[&str] = &[
 #[cfg(test)]
 pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
     ("/asyncapi.json", "It is of no tenant."),
+    ("/docs", "It is of no tenant."),
     ("/healthz", "It is of no tenant."),
     ("/metrics", "It is of no tenant."),
     ("/openapi.json", "It is of no tenant."),
     ("/readyz", "It is of no tenant."),
     ("/v1/admin/robots/{id}/deliveries", "What was sent, which is in no log."),
+    ("/v1/admin/roles", "They come with the program."),
     ("/v1/audit/access", "The access log is a log of its own, with positions of its own."),
     ("/v1/audit/access/bundle", "The access log is a log of its own."),
     ("/v1/audit/access/checkpoint", "The access log is a log of its own."),
@@ -89,8 +94,9 @@ pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
     ("/v1/webhooks/{id}/deliveries", "What was sent, which is in no log."),
 ];
 
-/// The commands whose answers name no position in a header, each with the reason.
+/// What is sent by other methods than reads, and answered without a position in a header, each with the reason.
 pub(super) const COMMANDS_OF_NO_POSITION: &[(&str, &str)] = &[
+    ("/mcp", "What a tool did is answered with its own, by the route that the tool is."),
     ("/v1/bulk", "Each line is answered with its own."),
     (
         "/v1/sessions",
@@ -113,8 +119,8 @@ pub(in crate::http) fn is_of_the_log(path: &str) -> bool {
 pub(super) fn of_the_log<B>(request: &Request<B>) -> Option<(TenantId, Freshness)> {
     let Authority(caller) = request.extensions().get()?;
     let path = request.extensions().get::<MatchedPath>()?;
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    (reads && is_of_the_log(path.as_str())).then(|| (caller.tenant, Freshness::named_by(request.uri())))
+    (only_asks(request.method(), path.as_str()) && is_of_the_log(path.as_str()))
+        .then(|| (caller.tenant, Freshness::named_by(request.uri())))
 }
 
 /// Waits until the log has reached the position that was named, if one was, and answers where it ends.
@@ -149,8 +155,8 @@ pub(super) async fn reached(app: &App, tenant: TenantId, freshness: Freshness) -
 pub(super) fn of_a_command<B>(request: &Request<B>) -> Option<TenantId> {
     let Authority(caller) = request.extensions().get()?;
     let path = request.extensions().get::<MatchedPath>()?;
-    let commands = !matches!(*request.method(), Method::GET | Method::HEAD);
-    (commands && commands_are_positioned(path.as_str())).then_some(caller.tenant)
+    (!only_asks(request.method(), path.as_str()) && commands_are_positioned(path.as_str()))
+        .then_some(caller.tenant)
 }
 
 /// The answer to a command with where the log ends now, unless the answer says itself where the command stands, or nothing was

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::as_of::Freshness;
 use super::query::{Nothing, Query, Waited, position_named};
@@ -72,9 +71,9 @@ pub(crate) fn router(
     let served = Arc::clone(&document);
     let entrance = Arc::new(entrance);
     let api = router
-        .route("/openapi.json", get(move || std::future::ready(described(&served))))
+        .route("/openapi.json", get(move || std::future::ready(openapi::described(&served))))
         .with_state(state)
-        .merge(docs())
+        .merge(openapi::docs())
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn_with_state(Arc::clone(&entrance), enter));
@@ -143,7 +142,10 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
     };
     let admitted = async |request| admit(&entrance.gate, request, handled).await;
     let measured = async |request| measure::requests(request, admitted).await;
-    problems(&entrance.ids, request, measured).await
+    let mut response = problems(&entrance.ids, request, measured).await;
+    // Answers change with the log and are for who asked; so is where a merged customer is now, until the merge is undone.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 impl Entrance {
@@ -209,15 +211,4 @@ async fn informed(app: &App, named: Option<(TenantId, Position)>) -> Result<(), 
 fn named_by(request: &Request) -> Option<(TenantId, Position)> {
     let Authority(caller) = request.extensions().get()?;
     Some((caller.tenant, position_named(request.uri())?))
-}
-
-fn described(document: &Arc<str>) -> impl IntoResponse + use<> {
-    ([(header::CONTENT_TYPE, "application/json")], document.to_string())
-}
-
-/// The documentation page, from files that are part of this program. The validator badge of the page would ask
-/// another host, so it is off.
-fn docs() -> Router {
-    let config = Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true);
-    SwaggerUi::new("/docs").config(config).into()
 }

@@ -30,6 +30,7 @@ use crate::domain::{Actor, Role};
 use crate::eventstore::vault::{RootKey, Vault};
 use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, SqliteStore, TenantId};
 use crate::key_file::KeyFile;
+use crate::key_place::KeyPlace;
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
@@ -85,7 +86,7 @@ fn operator(tenant: TenantId) -> Caller {
 /// The text of a key that anyone makes who runs the program.
 async fn made(app: &App, tenant: TenantId, new: NewKey) -> String {
     let (caller, meta) = (operator(tenant), CommandMeta::default());
-    let (text, _) = app.create_key(&caller, &meta, new, &Credential::default()).await.unwrap();
+    let (text, ..) = app.create_key(&caller, &meta, new, &Credential::default()).await.unwrap();
     text.unwrap().to_string()
 }
 
@@ -142,8 +143,14 @@ impl Bench {
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
         let tokens = auth.tokens().unwrap().map(|settings| Tokens::open(settings, clock()).unwrap());
         let gate = Arc::new(Gate::new(admin.clone(), rights, tokens, auth.rate().map(Limiter::new), clock));
-        let secrets = Secrets { root_key: [7; 32], signing_seed: [8; 32], log_seeds: BTreeMap::new() };
+        let secrets = Secrets {
+            root_key: [7; 32],
+            former_root_key: None,
+            signing_seed: [8; 32],
+            log_seeds: BTreeMap::new(),
+        };
         let keys = folder.path().join("w.db.keys");
+        let keys = KeyPlace::from(keys);
         secrets.write(&keys).unwrap();
         let (_, begun) = tokio::sync::mpsc::unbounded_channel();
         let signed = SignedFiles {
@@ -152,7 +159,7 @@ impl Bench {
         };
         let signer = Arc::new(CheckpointSigner::new(
             store.clone(),
-            KeyFile::new(keys, secrets),
+            Arc::new(KeyFile::new(keys, secrets)),
             signed,
             begun,
             app.clock.clone(),
@@ -274,10 +281,12 @@ impl Bench {
 
     /// What signs on another node with these keys, which remembers what was signed in a file of its own.
     pub(crate) fn another_signer(&self, keys: &Path) -> CheckpointSigner {
-        let secrets = Secrets::find(keys).unwrap().unwrap();
+        let place = KeyPlace::from(keys.to_owned());
+        let secrets = Secrets::find(&place).unwrap().unwrap();
         let (_, begun) = tokio::sync::mpsc::unbounded_channel();
         let files = SignedFiles { notes: keys.with_extension("notes"), keys: keys.with_extension("pub") };
-        let (file, clock) = (KeyFile::new(keys.to_owned(), secrets), self.app.clock.clone());
+        let file = Arc::new(KeyFile::new(place, secrets));
+        let clock = self.app.clock.clone();
         CheckpointSigner::new(self.store.clone(), file, files, begun, clock)
     }
 
@@ -382,7 +391,12 @@ impl Bench {
 
     /// A key of another tenant.
     pub(crate) async fn key_of_another_tenant(&self, actor: &str, roles: &[Role]) -> String {
-        let tenant = self.admin.tenant_or_new("another").await.unwrap();
+        self.key_in("another", actor, roles).await
+    }
+
+    /// A key of the tenant of that name, which is made where there is none.
+    pub(crate) async fn key_in(&self, tenant: &str, actor: &str, roles: &[Role]) -> String {
+        let tenant = self.admin.tenant_or_new(tenant).await.unwrap();
         self.key_of(tenant, actor, roles, BTreeSet::new()).await
     }
 
@@ -450,6 +464,7 @@ impl Call<'_> {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         // Archives and hashes are no text.
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(head.headers.contains_key("cache-control"), "whether it may be kept is not said: {text}");
         Answer { status: head.status, headers: head.headers, text }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::openapi::documented;
 use super::position::{COMMANDS_OF_NO_POSITION, OF_NO_POSITION};
-use super::testing::Bench;
+use super::testing::{Answer, Bench};
 use crate::auth::access::TABLE;
 use crate::auth::scope::Scope;
 use crate::domain::Role;
@@ -98,7 +98,7 @@ async fn a_route_opens_to_the_roles_of_the_table_and_names_them_to_others() {
 async fn every_route_stands_in_the_table_and_every_row_is_a_route() {
     let bench = Bench::new().await;
     let document = bench.call(Method::GET, "/openapi.json").send().await.json();
-    let mut served: Vec<String> = vec!["GET /openapi.json".to_owned()];
+    let mut served: Vec<String> = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         served.extend(
             operations.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())),
@@ -250,6 +250,7 @@ async fn a_reader_of_a_merged_customer_is_sent_on_with_the_same_question() {
             "{}",
             answer.text
         );
+        assert_eq!(answer.header("cache-control"), "no-store", "a merge can be undone");
     }
     let listed = bench.get(&admin, "/v1/customers").await.json();
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
@@ -306,7 +307,9 @@ async fn figures_are_served_for_every_kind_of_question() {
     let pool = bench.get(&key, "/v1/pools").await.json()["items"][0]["key"].as_str().unwrap().to_owned();
     let customers = bench.get(&key, &format!("/v1/pools/{pool}/customers")).await.json();
     assert_eq!(customers["items"][0]["id"], id);
-    bench.get(&key, "/v1/dwell/landian-6?clock=business").await.problem(422, "invalid-value");
+    let business = bench.get(&key, "/v1/dwell/landian-6?clock=business").await.json()["calendar"].clone();
+    assert_eq!((&business["key"], &business["version"]), (&json!("china"), &json!(0)), "{business}");
+    bench.get(&key, "/v1/dwell/landian-6?clock=business&calendar=office").await.problem(422, "invalid-value");
     bench.get(&key, "/v1/dwell/nothing").await.problem(404, "not-found");
     bench.get(&key, "/v1/dwell/landian-6?clokc=owned").await.problem(422, "unknown-parameter");
 }
@@ -532,7 +535,9 @@ async fn atomic_lines_are_carried_out_together_or_not_at_all() {
         vec![register.clone(), transition("need_confirmed"), transition("nowhere"), register.clone()];
     let answered = send("/v1/bulk?atomic=true", refused).await.text;
     assert_eq!(statuses(&answered), [409, 409, 422, 409], "{answered}");
-    assert_eq!(replies(&answered)[0]["problem"]["code"], "not-carried-out");
+    let told = |place: usize| replies(&answered)[place]["problem"].clone();
+    assert_eq!((&told(0)["code"], &told(3)["code"]), (&json!("not-carried-out"), &json!("customer-exists")));
+    assert_eq!((&told(0)["refused_lines"], &told(1)["refused_total"]), (&json!([3, 4]), &json!(2)));
     assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "nothing was carried out");
 
     let twice = send("/v1/bulk?atomic=true", vec![register.clone(), register.clone()]).await.text;
@@ -549,6 +554,45 @@ async fn atomic_lines_are_carried_out_together_or_not_at_all() {
     let positions: Vec<_> = replies(&done).iter().map(|reply| reply["result"]["position"].clone()).collect();
     assert_eq!(positions, [4, 5, 6]);
     assert_eq!(replies(&done)[2]["result"]["version"], 3);
+}
+
+#[tokio::test]
+async fn every_line_of_an_atomic_batch_that_is_refused_says_why_and_says_so_again_under_its_key() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    let note = |text: &str| json!({"command": "note", "customer_id": id, "body": {"text": text}}).to_string();
+    let nowhere = json!({"command": "transition", "customer_id": id, "body": {"to": "nowhere"}}).to_string();
+    let send = async |query: &str, lines: &[String]| {
+        let call = bench.call(Method::POST, &format!("/v1/bulk?atomic=true{query}")).key(&key);
+        let call = call.header("idempotency-key", "once").body("application/x-ndjson", lines.join("\n"));
+        replies(&call.send().await.text)
+    };
+    let codes = |replies: &[Value]| -> Vec<String> {
+        replies.iter().map(|reply| reply["problem"]["code"].as_str().unwrap().to_owned()).collect()
+    };
+    // Lines that cannot be read are told beside those that are refused, and nothing is kept of a batch that is no batch.
+    let unread = [note("one"), "{}".to_owned(), nowhere.clone(), note("")];
+    let told = send("", &unread).await;
+    assert_eq!(codes(&told)[..3], ["not-carried-out", "missing-field", "unknown-stage"], "{told:?}");
+    assert_eq!(told[0]["problem"]["refused_lines"], json!([2, 3, 4]));
+
+    let refused: Vec<String> =
+        std::iter::once(note("one")).chain((0..130).map(|_| nowhere.clone())).collect();
+    let first = send("", &refused).await;
+    let told = codes(&first);
+    assert_eq!(
+        (&*told[0], &*told[1], &*told[100], &*told[101]),
+        ("not-carried-out", "unknown-stage", "unknown-stage", "not-carried-out")
+    );
+    let named: Vec<u64> = (2..22).collect();
+    for place in [0, 130] {
+        let problem = &first[place]["problem"];
+        assert_eq!((&problem["refused_lines"], &problem["refused_total"]), (&json!(named), &json!(130)));
+    }
+    assert_eq!(send("&dry_run=true", &refused).await.len(), 131);
+    let again = send("", &refused).await;
+    assert_eq!((codes(&again), &again[0]["problem"]["refused_total"]), (told, &json!(130)));
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "nothing was carried out");
 }
 
 fn replies(text: &str) -> Vec<Value> {
@@ -668,6 +712,58 @@ async fn a_list_at_hand_is_given_page_by_page_like_any_other() {
 }
 
 #[tokio::test]
+async fn roles_are_listed_with_what_they_open_and_pools_with_their_rules() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let roles = bench.get(&admin, "/v1/admin/roles").await.json();
+    let listed = roles["items"].as_array().unwrap();
+    let names: Vec<&str> = listed.iter().filter_map(|item| item["role"].as_str()).collect();
+    assert_eq!(names, ["admin", "analyst", "auditor", "manager", "rep", "supervisor"]);
+    let opens = |role: &str, method: &str, path: &str| {
+        let found = listed.iter().find(|item| item["role"] == role).unwrap();
+        let operation = json!({"method": method, "path": path});
+        found["operations"].as_array().unwrap().contains(&operation)
+    };
+    assert!(opens("rep", "POST", "/v1/customers/{id}/claims") && !opens("rep", "POST", "/v1/pipelines"));
+    assert!(!opens("analyst", "POST", "/v1/customers") && opens("admin", "POST", "/v1/admin/keys"));
+    let told = bench.call(Method::GET, "/v1/admin/roles?limit=1").key(&admin).header("accept-language", "zh");
+    let told = told.send().await.json();
+    assert_eq!((&told["items"][0]["name"], &told["next_cursor"]), (&json!("管理员"), &json!("admin")));
+
+    let pools = bench.get(&admin, "/v1/admin/pools").await.json();
+    let pools = pools["items"].as_array().unwrap();
+    let keys: Vec<&str> = pools.iter().filter_map(|item| item["key"].as_str()).collect();
+    assert_eq!(keys, ["customer_pool", "dormant_pool", "lead_pool"]);
+    assert_eq!((&pools[0]["pipeline"], &pools[0]["pipeline_version"]), (&json!("landian-6"), &json!(1)));
+    assert_eq!(pools[0]["pool"]["claims_per_day"], json!(3));
+    assert_eq!(pools[0]["pool"]["rules"]["first_contact"]["within_seconds"], json!(172_800));
+}
+
+#[tokio::test]
+async fn every_answer_in_json_is_shown_by_an_example() {
+    let bench = Bench::new().await;
+    let document = bench.call(Method::GET, "/openapi.json").send().await.json();
+    let is_shown = |content: &Value| {
+        let schema = &content["schema"];
+        let named =
+            schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#')));
+        [content, named.unwrap_or(schema)].iter().any(|part| part.get("example").is_some())
+    };
+    let (mut answers, mut bare) = (0, Vec::new());
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+                let content = &response["content"]["application/json"];
+                if status.starts_with('2') && !content.is_null() {
+                    answers += 1;
+                    bare.extend((!is_shown(content)).then(|| format!("{method} {path} {status}")));
+                }
+            }
+        }
+    }
+    assert!(answers > 150 && bare.is_empty(), "{answers} answers, and without an example: {bare:?}");
+}
+
+#[tokio::test]
 async fn amounts_that_are_all_in_the_currency_asked_for_need_no_rates() {
     let (bench, admin) = Bench::with_pipeline().await;
     let worth = |amount: &str, currency: &str| json!({"pipeline": "landian-6", "amount": {"amount": amount, "currency": currency}});
@@ -717,8 +813,9 @@ async fn every_read_waits_for_a_position_and_answers_with_the_one_that_it_reflec
     for (_, path, _) in TABLE.iter().filter(|(method, ..)| *method == "GET") {
         let reason = OF_NO_POSITION.iter().find(|(known, _)| known == path).map(|(_, reason)| *reason);
         let described = document["paths"][documented(path)]["get"]["parameters"].as_array().cloned();
-        let waits = described.unwrap_or_default().iter().any(|parameter| parameter["name"] == "min_position");
-        assert_eq!(waits, reason.is_none(), "{path}: {reason:?}");
+        let described = described.unwrap_or_default();
+        let takes = |name: &str| described.iter().any(|parameter| parameter["name"] == name);
+        assert_eq!(takes("min_position"), reason.is_none(), "{path}: {reason:?}");
         if reason.is_some() {
             continue;
         }
@@ -740,6 +837,12 @@ async fn every_read_waits_for_a_position_and_answers_with_the_one_that_it_reflec
             reached.is_ok_and(|reached| reached >= 3),
             "{path} answers without a position that it has reached"
         );
+        // A file says in its headers what it is of.
+        if takes("effective_at") && *path != "/v1/exports/{kind}" {
+            let body = answer.json();
+            let times = [&body["effective_at"], &body["known_at"]];
+            assert!(times.iter().all(|time| time.is_string()), "{path} does not say which moment it shows");
+        }
         let ahead = bench.get(&admin, &format!("{address}min_position=99999&wait_ms=0")).await;
         ahead.problem(503, "projection-behind");
     }
@@ -780,6 +883,22 @@ fn administrative_commands() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
+/// An answer that is an object says what was recorded, and where: with `position`, unless that is something else of what was made,
+/// and with `events`. What concerns several customers, or read models, is answered line by line.
+fn told_in_the_body(method: &Method, path: &str, answer: &Answer, (before, after): (u64, u64)) {
+    let untold = ["/replay", "/v1/handovers", "/v1/leads", "/v1/projections/"];
+    if answer.text.is_empty() || untold.iter().any(|part| path.contains(part)) {
+        return;
+    }
+    let body = answer.json();
+    let positions: Vec<u64> =
+        body["events"].as_array().unwrap().iter().map(|event| event["position"].as_u64().unwrap()).collect();
+    assert_eq!(positions, (before + 1..=after).collect::<Vec<_>>(), "{method} {path}: {}", answer.text);
+    if !path.starts_with("/v1/webhooks") {
+        assert_eq!(body["position"], after, "{method} {path}: {}", answer.text);
+    }
+}
+
 #[tokio::test]
 async fn every_command_that_was_carried_out_answers_with_where_the_log_stands_then() {
     let (bench, admin) = Bench::with_pipeline().await;
@@ -799,6 +918,7 @@ async fn every_command_that_was_carried_out_answers_with_where_the_log_stands_th
         assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
         let after = head().await;
         assert_eq!(answer.header("waymark-position"), after.to_string(), "{method} {path}");
+        told_in_the_body(&method, &path, &answer, (before, after));
         recorded += after - before;
         let id = if answer.text.is_empty() { Value::Null } else { answer.json()["id"].clone() };
         ids.push(id.as_str().unwrap_or_default().to_owned());

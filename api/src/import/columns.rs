@@ -122,6 +122,17 @@ impl Columns {
         self.names.len()
     }
 
+    /// The statuses that a record names, good or bad.
+    pub(super) fn statuses<'a>(&'a self, record: &'a StringRecord) -> Vec<&'a str> {
+        match &self.moves {
+            Moves::Wide(entered) => entered.iter().map(|(status, _)| &**status).collect(),
+            Moves::Long { status, .. } | Moves::Standing(Some(status)) => {
+                record.get(*status).map(str::trim).into_iter().collect()
+            }
+            Moves::Standing(None) => Vec::new(),
+        }
+    }
+
     pub(super) fn row<'a>(
         &'a self,
         record: &'a StringRecord,

@@ -162,7 +162,10 @@ fn name_stages(pipeline: &Pipeline, file: &mut File) {
 fn known(endings: &Endings, file: &File) -> Result<(), ImportError> {
     let Endings { won, lost, finals } = endings;
     for (parameter, statuses) in [("won", won), ("lost", lost), ("final", finals)] {
-        if let Some(unknown) = statuses.iter().find(|status| !file.statuses.contains(status)) {
+        // One that stands in bad rows alone is of the file: what is wrong is said of the rows.
+        let is_known =
+            |status: &&String| file.statuses.contains(status) || file.refused_endings.contains(*status);
+        if let Some(unknown) = statuses.iter().find(|status| !is_known(status)) {
             let message = Label::new(
                 format!("文件中没有状态“{unknown}”。"),
                 format!("The file has no status {unknown:?}; it has {}.", file.statuses.join(", ")),

@@ -1,6 +1,6 @@
 //! From the records of a file to rows, grouped by case.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub(super) struct File {
     pub(super) cases: Vec<Case>,
     /// In the order in which they first occur.
     pub(super) statuses: Vec<String>,
+    /// Those that are said to end and stand in bad rows.
+    pub(super) refused_endings: BTreeSet<String>,
     /// Moves: a row of the file each, of a wide one a filled column each.
     pub(super) rows: u64,
     pub(super) bad: Vec<BadRow>,
@@ -112,7 +114,12 @@ fn read_records(
         let place =
             Place { line: records.line, row: records.row, sheet: sheet.as_deref(), may_be_short, now };
         match columns.row(&record, place, mapping, describing) {
-            Err(bad) => reading.refuse(bad),
+            Err(bad) => {
+                let ending = |status: &&str| mapping.endings.named().any(|named| named == status);
+                let endings = columns.statuses(&record).into_iter().filter(ending).map(str::to_owned);
+                reading.file.refused_endings.extend(endings);
+                reading.refuse(bad);
+            }
             Ok(said) if said.is_of_a_list() && reading.by_case.contains_key(said.case) => {
                 reading.refuse(repeated(said.case, &mapping.case, place));
             }
@@ -140,6 +147,7 @@ impl Reading {
             detected,
             cases: Vec::new(),
             statuses: Vec::new(),
+            refused_endings: BTreeSet::new(),
             rows: 0,
             bad: Vec::new(),
             digest: [0; 32],

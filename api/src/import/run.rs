@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use waymark_domain::Label;
 use waymark_domain::pipeline::{MOST_STAGES, Stage};
-use waymark_eventstore::{Entry, StoreError};
+use waymark_eventstore::{Entry, Position, StoreError};
 
 use super::decide::{Decided, Rules};
 use super::describe::Describing;
@@ -65,7 +65,13 @@ pub async fn run(
     let mut file = read::read(source, mapping, &describing, is_new.then_some(MOST_STAGES), progress)?;
     if file.cases.is_empty() {
         // There is nothing to import, and nothing to make a pipeline of.
-        return Err(bad_rows(&file.bad));
+        if !mapping.preview {
+            return Err(bad_rows(&file.bad));
+        }
+        let position = app.store.head(caller.tenant).await.map_err(AppError::from)?.position;
+        let mut report = begin((id, position), &file, &Change::None, mapping);
+        report.leave_out(file.bad);
+        return Ok(report);
     }
     let (pipelines, change) = pipelines(app, caller, mapping, &mut file).await?;
     // A version that is not published yet is among none.
@@ -95,12 +101,10 @@ pub async fn run(
         update: mapping.update,
         undone: Arc::new(company.undone_imports.clone()),
     };
-    let mut report = begin(&import, &file, &change, mapping);
+    let mut report = begin((id, import.begun_at), &file, &change, mapping);
     let (cases, bad) = import.check(file, &mut report, progress).await?;
     refuse_bad(&bad, mapping)?;
-    report.skipped = bad.len() as u64;
-    report.problems = sum_up(&bad);
-    report.bad_rows = bad.into_iter().take(NAMED_SKIPPED_ROWS).collect();
+    report.leave_out(bad);
     if mapping.preview {
         return Ok(report);
     }
@@ -114,15 +118,24 @@ pub async fn run(
     Ok(report)
 }
 
+impl Report {
+    /// Tells of rows that are left out because they are bad.
+    fn leave_out(&mut self, bad: Vec<BadRow>) {
+        self.skipped = bad.len() as u64;
+        self.problems = sum_up(&bad);
+        self.bad_rows = bad.into_iter().take(NAMED_SKIPPED_ROWS).collect();
+    }
+}
+
 /// The report before anything was decided.
-fn begin(import: &Import, file: &File, change: &Change, mapping: &Mapping) -> Report {
+fn begin((id, begun_at): (Uuid, Position), file: &File, change: &Change, mapping: &Mapping) -> Report {
     let made: &[Stage] = match change {
         Change::None => &[],
         Change::Created(pipeline) | Change::Extended(pipeline) => &pipeline.stages,
     };
     let is_made = |status: &&String| made.iter().any(|stage| stage.id == **status);
     Report {
-        import: import.id,
+        import: id,
         pipeline: mapping.pipeline.clone(),
         pipeline_created: matches!(change, Change::Created(_)),
         pipeline_extended: matches!(change, Change::Extended(_)),
@@ -133,7 +146,7 @@ fn begin(import: &Import, file: &File, change: &Change, mapping: &Mapping) -> Re
             .filter_map(|status| mapping.endings.ending(status))
             .collect(),
         rows: file.rows,
-        position: import.begun_at,
+        position: begun_at,
         preview: mapping.preview,
         detected: file.detected.clone(),
         zone: mapping.format.time.zone.name().to_owned(),

@@ -1,5 +1,5 @@
-//! Undoing an import, by events: what it brought is voided and withdrawn, customer by customer, but for those that were worked on
-//! since. Undone half-way, it goes on where it stopped when it is asked for again.
+//! Undoing an import, by events: what it brought is voided and withdrawn, and what it changed is changed back, customer by customer,
+//! but for those that were worked on since. Undone half-way, it goes on where it stopped when it is asked for again.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::company::{self, CompanyCommand, ImportUndone};
-use waymark_domain::customer::Customer;
 use waymark_domain::customer::command::{Command, Withdraw};
+use waymark_domain::customer::event::DetailsChanged;
 use waymark_domain::customer::timeline::MoveKind;
+use waymark_domain::customer::{Customer, CustomerEvent};
 use waymark_domain::tags;
 use waymark_eventstore::{Entry, Position, Query};
 
@@ -33,7 +34,8 @@ pub struct UndoReport {
     pub preview: bool,
     /// Customers that the import had brought and that are withdrawn: in no list, board or figure any more.
     pub withdrawn: u64,
-    /// Customers that were there before and lost the moves that the import had added to them.
+    /// Customers that were there before: they lost the moves that the import had added, and have back what it had changed of their
+    /// details.
     pub reverted: u64,
     /// Customers of which nothing of the import is left, because it was undone before or corrected.
     pub undone_before: u64,
@@ -78,7 +80,20 @@ pub struct WorkSince {
 #[derive(Default)]
 struct Brought {
     imported: BTreeSet<Uuid>,
+    /// Where the first of it is.
+    first: Position,
+    /// What it changed beside moves, personal values unread.
+    changes: Vec<DetailsChanged>,
+    /// Whether that was changed back.
+    changed_back: bool,
     since: Vec<WorkSince>,
+}
+
+impl Brought {
+    /// What of the customer's details must be changed back.
+    fn standing_changes(&self) -> &[DetailsChanged] {
+        if self.changed_back { &[] } else { &self.changes }
+    }
 }
 
 /// How a customer ended.
@@ -193,12 +208,15 @@ impl Undo<'_> {
                 let external_id = customer.external_id.clone();
                 return Ok(Undone::Kept(KeptCustomer { customer_id: id, external_id, since: brought.since }));
             }
-            let Some(registered) = standing(&customer, &brought.imported) else { return Ok(Undone::Before) };
-            let undone = if registered { Undone::Withdrawn } else { Undone::Reverted };
+            let undone = match standing(&customer, &brought.imported) {
+                Some(true) => Undone::Withdrawn,
+                None if brought.standing_changes().is_empty() => return Ok(Undone::Before),
+                Some(false) | None => Undone::Reverted,
+            };
             if self.preview {
                 return Ok(undone(0));
             }
-            match self.withdraw(&customer, brought.imported).await {
+            match self.withdraw(&customer, brought).await {
                 Ok(events) => return Ok(undone(events)),
                 Err(AppError::VersionMismatch { .. }) => {}
                 Err(error) => return Err(error),
@@ -207,9 +225,14 @@ impl Undo<'_> {
         Err(AppError::Contention)
     }
 
-    async fn withdraw(&self, customer: &Customer, imported: BTreeSet<Uuid>) -> Result<u64, AppError> {
-        let withdraw =
-            Withdraw { import: self.import, imported, since: Vec::new(), reason: self.reason.to_owned() };
+    async fn withdraw(&self, customer: &Customer, brought: Brought) -> Result<u64, AppError> {
+        let withdraw = Withdraw {
+            import: self.import,
+            restores: self.restores(customer.id, &brought).await?.map(Box::new),
+            imported: brought.imported,
+            since: Vec::new(),
+            reason: self.reason.to_owned(),
+        };
         let command = CustomerCommand {
             customer: customer.id,
             action: Action::Command(Box::new(Command::Withdraw(withdraw))),
@@ -221,6 +244,18 @@ impl Undo<'_> {
             ..CommandMeta::default()
         };
         Ok(self.app.execute(self.caller, &meta, &command).await?.events.len() as u64)
+    }
+
+    /// What gives a customer back what was known of it before the import. Nobody has changed it since, but for other imports that
+    /// were undone.
+    async fn restores(&self, customer: Uuid, brought: &Brought) -> Result<Option<DetailsChanged>, AppError> {
+        let changes = brought.standing_changes();
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let before =
+            self.app.known(self.caller, customer, brought.first.saturating_sub(1), Vec::new()).await?;
+        Ok(before.restored_after(changes))
     }
 
     /// What the import brought of a customer, and what people did with it afterwards. What rules do is no work, since it follows
@@ -244,13 +279,23 @@ impl Undo<'_> {
     fn note(&self, brought: &mut Brought, entry: &Entry) -> Result<(), AppError> {
         let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
         let (of_this, origin) = (envelope.correlation_id == Some(self.import), envelope.origin.as_deref());
-        if of_this && origin == Some("import") {
-            brought.imported.insert(envelope.id);
+        if of_this {
+            let is_imported = origin == Some("import");
+            if is_imported {
+                brought.imported.insert(envelope.id);
+                brought.first = if brought.first == 0 { entry.position } else { brought.first };
+            }
+            if let Some(CustomerEvent::DetailsChanged(changed)) =
+                decode_customer_event(entry)?.map(|recorded| recorded.event)
+            {
+                brought.changed_back |= !is_imported;
+                brought.changes.extend(is_imported.then_some(changed));
+            }
             return Ok(());
         }
         let of_a_rule = matches!(origin, Some("rule"));
         let of_an_undone = envelope.correlation_id.is_some_and(|import| self.undone.contains(&import));
-        if of_this || of_an_undone || of_a_rule || brought.imported.is_empty() {
+        if of_an_undone || of_a_rule || brought.imported.is_empty() {
             return Ok(());
         }
         let changes = decode_customer_event(entry)?.is_some_and(|recorded| recorded.event.changes_customer());

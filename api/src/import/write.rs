@@ -82,16 +82,40 @@ impl Import {
         match target {
             Target::New { external_id } => {
                 let decided = self.rules.register(&case, &external_id);
-                let append = self.registration(&case, &external_id, decided.events).await?;
-                self.append(append, &case).await
+                self.register(&case, &external_id, decided.events).await
             }
             Target::Known => self.extend(case).await,
         }
     }
 
+    /// Registers a new customer, again where the tenant's key was replaced or somebody was erased meanwhile.
+    async fn register(
+        &self,
+        case: &Case,
+        external_id: &str,
+        events: Vec<(NewEvent, Arc<str>)>,
+    ) -> Result<Written, AppError> {
+        let (tenant, vault) = (self.caller.tenant, &self.app.vault);
+        let mut sealed_by = vault.tenant_key_seen(tenant, false).await?;
+        for _ in 0..ATTEMPTS {
+            let append = self.registration(case, external_id, events.clone()).await?;
+            let written = self.append(Append { erasures_seen: Some(sealed_by), ..append }, case).await?;
+            let now = match &written {
+                Written::Refused(_) => vault.tenant_key_seen(tenant, true).await?,
+                _ => sealed_by,
+            };
+            if now == sealed_by {
+                return Ok(written);
+            }
+            sealed_by = now;
+        }
+        Ok(Written::Refused(locate::exists(case, self.rules.sheet.as_deref())))
+    }
+
     /// Adds to a customer that is there what is new, however often others change it meanwhile.
     async fn extend(&self, mut case: Case) -> Result<Written, AppError> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            let sealed_by = self.app.vault.tenant_key_seen(self.caller.tenant, attempt > 0).await?;
             let known = match self.locate(&case).await? {
                 Located::Known(known) => known,
                 Located::Before => return Ok(Written::Before),
@@ -112,6 +136,7 @@ impl Import {
             let records = self.app.merged_records(&self.caller, &known.customer).await?;
             let mut append = self.drafts(&case, (customer, records.as_slice()), decided.events, &key).await?;
             append.condition = Some(Query::tag(tags::customer(customer)).none_after(known.read_to));
+            append.erasures_seen = Some(sealed_by);
             match self.append(append, &case).await? {
                 Written::Refused(_) => {}
                 written => return Ok(written),

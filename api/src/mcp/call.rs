@@ -21,6 +21,8 @@ use crate::problem::Problem;
 
 /// The largest answer that is a result, in bytes: what an agent reads is far below it.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+/// The arguments that say how fresh an answer must be.
+const WAITING: [&str; 2] = ["min_position", "wait_ms"];
 /// How often an answer may lead elsewhere: a merged customer to the one that it goes on as.
 const DETOURS: usize = 3;
 /// The headers of the caller that a tool's request carries on.
@@ -160,7 +162,11 @@ fn request(tool: &Tool, arguments: &Map<String, Value>) -> Result<ToolRequest, P
             body: None,
             key: None,
         }),
-        ToolKind::Ask => Ok(post(address, rest, None)),
+        ToolKind::Ask => {
+            // What is asked stands in the body; how fresh the answer must be, in the address.
+            let waiting = WAITING.iter().filter_map(|name| rest.remove_entry(*name)).collect();
+            Ok(post(with_query(address, &waiting)?, rest, None))
+        }
         ToolKind::Propose { command, .. } => {
             let key = match rest.remove(IDEMPOTENCY_KEY) {
                 None | Some(Value::Null) => None,

@@ -82,7 +82,33 @@ fn output(tool: &Tool, document: &Value) -> Value {
     if let Some(members) = schema.as_object_mut() {
         members.insert("type".to_owned(), "object".into());
     }
-    with_definitions(schema, document)
+    let mut schema = with_definitions(schema, document);
+    strip(&mut schema);
+    schema
+}
+
+/// Leaves of the schema of an answer what a program checks the answer by. What each member means is told by its name, and at
+/// length by the served description of the routes; in the list of tools, which a model is shown whole, it would be most of it.
+fn strip(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.retain(|keyword, value| match keyword.as_str() {
+                "description" | "example" | "examples" => false,
+                // An integer says as much.
+                "format" => !matches!(value.as_str(), Some("int32" | "int64" | "double" | "float")),
+                _ => true,
+            });
+            for (keyword, value) in members {
+                match (keyword.as_str(), value) {
+                    // Their keys are names, not keywords.
+                    ("properties" | "$defs", Value::Object(named)) => named.values_mut().for_each(strip),
+                    (_, value) => strip(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
 }
 
 /// The schema, or the component that it refers to.
@@ -123,5 +149,36 @@ fn own(schema: &mut Value, wanted: &mut BTreeSet<String>) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| own(item, wanted)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_answer_stay_its_members_and_their_types_whatever_they_are_called() {
+        let mut schema = json!({
+            "description": "A page.", "type": "object", "required": ["description"],
+            "properties": {
+                "description": {"type": "string", "description": "What it says.", "example": "x"},
+                "format": {"type": "integer", "format": "int64", "minimum": 0},
+                "at": {"type": "string", "format": "date-time"},
+                "of": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/example", "description": "Which."}]},
+            },
+            "$defs": {"example": {"type": "string", "enum": ["description"], "description": "One."}},
+        });
+        strip(&mut schema);
+        let left = json!({
+            "type": "object", "required": ["description"],
+            "properties": {
+                "description": {"type": "string"},
+                "format": {"type": "integer", "minimum": 0},
+                "at": {"type": "string", "format": "date-time"},
+                "of": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/example"}]},
+            },
+            "$defs": {"example": {"type": "string", "enum": ["description"]}},
+        });
+        assert_eq!(schema, left);
     }
 }

@@ -129,6 +129,8 @@ async fn tools_are_listed_in_order_with_schemas_that_stand_by_themselves() {
     }
     let named =
         |name: &str| listed.as_array().unwrap().iter().find(|tool| tool["name"] == name).unwrap().clone();
+    // A model is shown all of it.
+    assert!(listed.to_string().len() < 85_000, "{} bytes", listed.to_string().len());
     let read = named("read")["inputSchema"].clone();
     assert_eq!(read["required"], json!(["id"]));
     assert!(read["properties"]["effective_at"]["description"].is_string(), "{read}");
@@ -252,6 +254,13 @@ async fn a_refusal_is_explained_before_it_happens_and_nothing_is_written() {
     assert_eq!((&told["allowed"], &told["code"]), (&json!(false), &real["code"]));
     assert_eq!(told["violations"], real["violations"]);
     assert_eq!(bench.get(admin, "/v1/events?limit=1").await.json()["head"], head);
+    let fresh =
+        json!({"id": customer, "command": "transition", "body": body, "min_position": head, "wait_ms": 10});
+    assert_eq!(
+        scene.given("explain_refusal", fresh).await,
+        told,
+        "how fresh it must be stands beside the question"
+    );
     let unread = json!({"id": customer, "command": "transition", "body": {"too": "won"}});
     let unread = scene.refused("explain_refusal", unread).await;
     let mut fields = unread["violations"].as_array().unwrap().iter().map(|one| &one["field"]);

@@ -5,29 +5,23 @@
 //! the event of a new beginning and the table leaves nothing to repair.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio_util::sync::CancellationToken;
 
 use super::store::Acknowledged;
 use super::{OutboundError, OutboundStore};
-use crate::app::{App, AppError, Caller, CommandMeta, id_of_made};
+use crate::app::{App, AppError, Caller, CommandAnswer, CommandMeta, id_of_made};
 use crate::domain::Role;
 use crate::domain::company::event::Consumer;
 use crate::domain::company::rights::{
     ConsumerRights, Credential, RightsCommand, is_same_person, reads_events_of,
 };
 use crate::eventstore::{Position, Query, QueryItem, TenantId};
-use crate::repeated::Repeated;
-
-/// How often it is measured how far consumers are behind.
-const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 /// The consumers of all tenants.
 #[derive(Clone)]
 pub struct Consumers {
-    app: App,
+    pub(super) app: App,
     store: Arc<OutboundStore>,
 }
 
@@ -51,15 +45,6 @@ pub struct ConsumerState {
     pub position: Position,
     /// When it acknowledged last; none where it has not since it began.
     pub acknowledged_at: Option<DateTime<Utc>>,
-}
-
-/// How far a consumer is behind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lag {
-    /// How many events were recorded after its position, of whatever type.
-    pub events: u64,
-    /// How long ago the first of them was recorded that is of one of its types; 0 where there is none.
-    pub seconds: u64,
 }
 
 /// What came of an acknowledgement.
@@ -139,8 +124,20 @@ impl Consumers {
     /// # Errors
     /// [`AppError::NotFound`] when there is none that the caller sees; or the log or the table cannot be read.
     pub async fn named(&self, caller: &Caller, name: &str) -> Result<ConsumerState, OutboundError> {
-        let found = self.shown_to(caller).await?.into_iter().find(|one| one.rights.consumer.name == name);
-        Ok(found.ok_or_else(|| missing(name))?)
+        let (rights, _) = self.app.rights.fresh(caller.tenant).await?;
+        let known = rights.consumers.get(name).ok_or_else(|| missing(name))?;
+        let found = self.state_of(caller.tenant, known.clone()).await?;
+        if found.is_shown_to(caller) { Ok(found) } else { Err(missing(name).into()) }
+    }
+
+    /// One consumer as it stands.
+    async fn state_of(
+        &self,
+        tenant: TenantId,
+        known: ConsumerRights,
+    ) -> Result<ConsumerState, OutboundError> {
+        let row = self.store.acknowledged_by(tenant, known.consumer.id).await?;
+        Ok(ConsumerState::of(known, row.as_ref()))
     }
 
     /// Makes a consumer, or answers with the one that was made under this idempotency key the first time.
@@ -153,14 +150,17 @@ impl Consumers {
         meta: &CommandMeta,
         credential: &Credential,
         new: NewConsumer,
-    ) -> Result<ConsumerState, OutboundError> {
+    ) -> Result<(ConsumerState, CommandAnswer), OutboundError> {
         let NewConsumer { name, types, position } = new;
         let (id, actor) = ((self.app.ids)(), caller.actor.name.clone());
         let command =
             RightsCommand::CreateConsumer(Consumer { id, name: name.clone(), actor, types, position });
-        let id = id_of_made(&self.app.administer(caller, meta, &command, credential).await?)?;
-        let made = self.all(caller.tenant).await?.into_iter().find(|one| one.rights.consumer.id == id);
-        Ok(made.ok_or_else(|| missing(&name))?)
+        let told = self.app.administer(caller, meta, &command, credential).await?;
+        let id = id_of_made(&told)?;
+        let (rights, _) = self.app.rights.fresh(caller.tenant).await?;
+        let made = rights.consumers.values().find(|known| known.consumer.id == id);
+        let made = made.ok_or_else(|| missing(&name))?.clone();
+        Ok((self.state_of(caller.tenant, made).await?, told))
     }
 
     /// Makes a consumer begin again after a position. A crash after the event leaves what the log says.
@@ -174,10 +174,10 @@ impl Consumers {
         credential: &Credential,
         consumer: &ConsumerState,
         position: Position,
-    ) -> Result<ConsumerState, OutboundError> {
+    ) -> Result<(ConsumerState, CommandAnswer), OutboundError> {
         let command = RightsCommand::ResetConsumer { id: consumer.rights.consumer.id, position };
-        self.app.administer(caller, meta, &command, credential).await?;
-        self.named(caller, &consumer.rights.consumer.name).await
+        let told = self.app.administer(caller, meta, &command, credential).await?;
+        Ok((self.named(caller, &consumer.rights.consumer.name).await?, told))
     }
 
     /// Ends a consumer. A crash after the event leaves a row that nobody looks at.
@@ -234,64 +234,6 @@ impl Consumers {
         let Some(at) = consumer.acknowledged_at else { return Ok(()) };
         let known = Acknowledged { starts: consumer.rights.starts, position: consumer.position, at };
         self.store.acknowledge(tenant, consumer.rights.consumer.id, known).await
-    }
-
-    /// How far a consumer is behind.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn lag(&self, tenant: TenantId, consumer: &ConsumerState) -> Result<Lag, OutboundError> {
-        let head = self.app.store.head(tenant).await?.position;
-        let events = head.saturating_sub(consumer.position);
-        if events == 0 {
-            return Ok(Lag::default());
-        }
-        let query = consumer.query();
-        let first = self.app.store.read_matching(tenant, &query, consumer.position, head, 1).await?;
-        let now = (self.app.clock)();
-        let age = first.first().map(|entry| (now - entry.recorded_at).num_seconds());
-        Ok(Lag { events, seconds: age.and_then(|age| u64::try_from(age).ok()).unwrap_or(0) })
-    }
-
-    /// How far the consumer is behind that is furthest behind, of how many; none where a tenant has none.
-    ///
-    /// # Errors
-    /// When the log or the table cannot be read.
-    pub async fn furthest_behind(&self, tenant: TenantId) -> Result<Option<(usize, Lag)>, OutboundError> {
-        if self.app.rights.now(tenant).await?.consumers.is_empty() {
-            return Ok(None);
-        }
-        let (mut furthest, all) = (Lag::default(), self.all(tenant).await?);
-        for consumer in &all {
-            let lag = self.lag(tenant, consumer).await?;
-            furthest =
-                Lag { events: furthest.events.max(lag.events), seconds: furthest.seconds.max(lag.seconds) };
-        }
-        Ok((!all.is_empty()).then_some((all.len(), furthest)))
-    }
-
-    /// Measures how far consumers are behind, until the token is cancelled.
-    pub(crate) async fn measure(self, stop: CancellationToken) {
-        let mut failures = Repeated::new("it could not be measured how far consumers are behind");
-        while !stop.is_cancelled() {
-            let mut furthest = Lag::default();
-            for tenant in self.app.store.tenants().await.unwrap_or_default() {
-                let looked = self.furthest_behind(tenant).await;
-                if let Ok(Some((_, lag))) = &looked {
-                    furthest.events = furthest.events.max(lag.events);
-                    furthest.seconds = furthest.seconds.max(lag.seconds);
-                }
-                failures.note(tenant, &looked);
-            }
-            #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-            let set = |name, value: u64| metrics::gauge!(name).set(value as f64);
-            set("waymark_consumer_lag_events", furthest.events);
-            set("waymark_consumer_lag_seconds", furthest.seconds);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(MEASURE_EVERY) => {}
-            }
-        }
     }
 }
 

@@ -163,6 +163,24 @@ impl Outbound {
         endpoint: &Endpoint,
         now: DateTime<Utc>,
     ) -> Result<Vec<WebhookKey>, OutboundError> {
+        match self.opened_keys(tenant, endpoint, now).await {
+            Ok(keys) => Ok(keys),
+            Err(_) => self.opened_keys(tenant, &self.read_again(tenant, endpoint).await?, now).await,
+        }
+    }
+
+    /// The receiver as it is stored now: its secrets may have been resealed since it was read.
+    async fn read_again(&self, tenant: TenantId, endpoint: &Endpoint) -> Result<Endpoint, OutboundError> {
+        let now = self.store.endpoints(tenant).await?.into_iter().find(|now| now.id == endpoint.id);
+        Ok(now.unwrap_or_else(|| endpoint.clone()))
+    }
+
+    async fn opened_keys(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<WebhookKey>, OutboundError> {
         let former = endpoint.former.as_ref().filter(|(_, until)| now < *until).map(|(sealed, _)| sealed);
         let mut keys = Vec::with_capacity(2);
         for sealed in std::iter::once(&endpoint.secret).chain(former) {
@@ -213,8 +231,15 @@ impl Outbound {
                 wait: None,
             });
         }
-        let sealed = self.app.vault.open_secret(tenant, endpoint.id, &endpoint.secret).await?;
-        let secret: RobotSecret = serde_json::from_slice(&sealed)
+        let vault = &self.app.vault;
+        let opened = match vault.open_secret(tenant, endpoint.id, &endpoint.secret).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                let now = self.read_again(tenant, endpoint).await?;
+                vault.open_secret(tenant, endpoint.id, &now.secret).await?
+            }
+        };
+        let secret: RobotSecret = serde_json::from_slice(&opened)
             .map_err(|error| OutboundError::Damaged { what: "secret", word: error.to_string() })?;
         let called = robot::call(endpoint.kind, &self.settings, &secret, now.timestamp_millis(), said);
         let called = called.and_then(|call| Some((Target::parse(&call.url)?, call.body)));

@@ -9,7 +9,7 @@ use super::guard;
 use super::secret::{RobotSecret, WebhookKey};
 use super::{Outbound, OutboundError, recorded};
 use crate::ambient::random_bytes;
-use crate::app::{AppError, Caller, CommandMeta, id_of_made};
+use crate::app::{AppError, Caller, CommandAnswer, CommandMeta, id_of_made};
 use crate::config::PrivateAddresses;
 use crate::domain::catalogue::event_types;
 use crate::domain::company::rights::{Credential, RightsCommand};
@@ -104,10 +104,10 @@ impl Outbound {
         meta: &CommandMeta,
         credential: &Credential,
         new: NewWebhook,
-    ) -> Result<(Endpoint, Option<WebhookKey>), Rejected> {
+    ) -> Result<(Endpoint, Option<WebhookKey>, CommandAnswer), Rejected> {
         let (tenant, by) = (caller.tenant, caller.actor.name.as_str());
-        if let Some(first) = self.set_up_first(caller, meta).await? {
-            return Ok((first, None));
+        if let Some((first, told)) = self.set_up_first(caller, meta).await? {
+            return Ok((first, None, told));
         }
         self.examine(&new)?;
         let (id, key) = ((self.app.ids)(), WebhookKey::new(random_bytes()));
@@ -119,8 +119,8 @@ impl Outbound {
             types: new.types,
             ..self.blank(tenant, id, Kind::Webhook, by, secret).await?
         };
-        let (endpoint, is_new) = self.add(caller, meta, credential, endpoint).await?;
-        Ok((endpoint, is_new.then_some(key)))
+        let (endpoint, told) = self.add(caller, meta, credential, endpoint).await?;
+        Ok((endpoint, (!told.repeated).then_some(key), told))
     }
 
     fn examine(&self, new: &NewWebhook) -> Result<(), Rejected> {
@@ -148,11 +148,9 @@ impl Outbound {
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-    ) -> Result<Option<Endpoint>, OutboundError> {
-        match self.app.first_answer(caller, meta).await? {
-            Some(first) => self.made(caller.tenant, id_of_made(&first)?).await.map(Some),
-            None => Ok(None),
-        }
+    ) -> Result<Option<(Endpoint, CommandAnswer)>, OutboundError> {
+        let Some(first) = self.app.first_answer(caller, meta).await? else { return Ok(None) };
+        Ok(Some((self.made(caller.tenant, id_of_made(&first)?).await?, first)))
     }
 
     async fn made(&self, tenant: TenantId, id: Uuid) -> Result<Endpoint, OutboundError> {
@@ -171,7 +169,7 @@ impl Outbound {
         meta: &CommandMeta,
         credential: &Credential,
         new: NewRobot,
-    ) -> Result<Endpoint, Rejected> {
+    ) -> Result<(Endpoint, CommandAnswer), Rejected> {
         let (tenant, by) = (caller.tenant, caller.actor.name.as_str());
         let id = (self.app.ids)();
         let readable = serde_json::to_vec(&new.secret)
@@ -185,7 +183,7 @@ impl Outbound {
             language: new.language,
             ..self.blank(tenant, id, new.kind, by, secret).await?
         };
-        Ok(self.add(caller, meta, credential, endpoint).await?.0)
+        self.add(caller, meta, credential, endpoint).await
     }
 
     /// A receiver that begins at the end of the log: what is there already is no news.
@@ -223,7 +221,7 @@ impl Outbound {
         meta: &CommandMeta,
         credential: &Credential,
         mut endpoint: Endpoint,
-    ) -> Result<(Endpoint, bool), Rejected> {
+    ) -> Result<(Endpoint, CommandAnswer), Rejected> {
         let tenant = caller.tenant;
         if self.app.rights.fresh(tenant).await?.0.receivers.len() >= MOST_RECEIVERS {
             return Err(Rejected::TooMany);
@@ -231,14 +229,14 @@ impl Outbound {
         let command = RightsCommand::CreateReceiver(recorded(&endpoint));
         let told = self.app.administer(caller, meta, &command, credential).await?;
         if told.repeated {
-            return Ok((self.made(tenant, id_of_made(&told)?).await?, false));
+            return Ok((self.made(tenant, id_of_made(&told)?).await?, told));
         }
         // That it was set up is no news to it.
         endpoint.cursor = told.position;
         self.store.add(tenant, &endpoint).await?;
         let (id, kind, by) = (endpoint.id, endpoint.kind.as_str(), endpoint.created_by.as_str());
         tracing::info!(%tenant, endpoint = %id, kind, by, "a receiver of messages was set up");
-        Ok((endpoint, true))
+        Ok((endpoint, told))
     }
 
     /// The webhooks or the robots of a tenant, oldest first.
@@ -275,15 +273,16 @@ impl Outbound {
         meta: &CommandMeta,
         credential: &Credential,
         webhook: &Endpoint,
-    ) -> Result<Option<WebhookKey>, OutboundError> {
+    ) -> Result<(Option<WebhookKey>, CommandAnswer), OutboundError> {
         let (tenant, command) = (caller.tenant, RightsCommand::RotateReceiverKey(webhook.id));
-        if self.app.administer(caller, meta, &command, credential).await?.repeated {
-            return Ok(None);
+        let told = self.app.administer(caller, meta, &command, credential).await?;
+        if told.repeated {
+            return Ok((None, told));
         }
         let key = WebhookKey::new(random_bytes());
         let sealed = self.app.vault.seal_secret(tenant, webhook.id, key.bytes()).await?;
         self.store.rotate(tenant, webhook.id, sealed, (self.app.clock)() + BOTH_FOR).await?;
-        Ok(Some(key))
+        Ok((Some(key), told))
     }
 
     /// Switches a receiver on again. It is told what happens from now on, and what was on its way when it was switched
@@ -297,13 +296,14 @@ impl Outbound {
         meta: &CommandMeta,
         credential: &Credential,
         id: Uuid,
-    ) -> Result<(), OutboundError> {
+    ) -> Result<CommandAnswer, OutboundError> {
         let (tenant, command) = (caller.tenant, RightsCommand::EnableReceiver(id));
-        if self.app.administer(caller, meta, &command, credential).await?.repeated {
-            return Ok(());
+        let told = self.app.administer(caller, meta, &command, credential).await?;
+        if !told.repeated {
+            let head = self.app.store.head(tenant).await?.position;
+            self.store.enable(tenant, id, head).await?;
         }
-        let head = self.app.store.head(tenant).await?.position;
-        self.store.enable(tenant, id, head).await.map(drop)
+        Ok(told)
     }
 
     /// Takes a receiver away, with its secrets and what was on its way there.

@@ -12,6 +12,7 @@
 
 pub mod bucket;
 pub mod client;
+mod consumer_lag;
 mod consumers;
 mod deliver;
 mod dispatcher;
@@ -45,7 +46,8 @@ use crate::config::OutboundArgs;
 use crate::eventstore::TenantId;
 use bucket::Bucket;
 use client::Client;
-pub use consumers::{Acknowledgement, ConsumerState, Consumers, Lag, NewConsumer};
+pub use consumer_lag::Lag;
+pub use consumers::{Acknowledgement, ConsumerState, Consumers, NewConsumer};
 pub use dispatcher::Dispatcher;
 pub use manage::{MOST_RECEIVERS, NewRobot, NewWebhook, Rejected};
 pub use receiver_event::recorded;

@@ -136,7 +136,7 @@ pub(super) fn queued(entry: &Entry) -> Result<Option<Queued>, OutboundError> {
 fn told(reminder: &ReminderReport) -> Queued {
     Queued {
         position: reminder.position,
-        event_id: reminder.id,
+        event_id: reminder.event_id,
         event_type: REMINDER.to_owned(),
         parts: Vec::new(),
     }

@@ -109,6 +109,7 @@ mod tests {
     fn reminder(role: &str, owner: &str, channels: &[&str]) -> ReminderReport {
         ReminderReport {
             id: Uuid::nil(),
+            event_id: Uuid::nil(),
             position: 1,
             n: 0,
             customer_id: None,

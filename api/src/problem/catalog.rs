@@ -101,6 +101,7 @@ problems! {
     Contention "contention" SERVICE_UNAVAILABLE "并发修改过多" "Too many concurrent changes"
     KeyFileNotWritable "key-file-not-writable" SERVICE_UNAVAILABLE "密钥文件无法写入" "Key file not writable"
     LogNotWritable "log-not-writable" SERVICE_UNAVAILABLE "事件日志无法写入" "Event log not writable"
+    SegmentUnreadable "segment-unreadable" SERVICE_UNAVAILABLE "事件日志的一段无法读取" "Part of the event log cannot be read"
     Overloaded "overloaded" SERVICE_UNAVAILABLE "服务繁忙" "Server busy"
     ProjectionBehind "projection-behind" SERVICE_UNAVAILABLE "读模型尚未更新到所需位置" "Read model behind"
     ProjectionUnavailable "projection-unavailable" SERVICE_UNAVAILABLE "读模型暂不可用" "Read model unavailable"

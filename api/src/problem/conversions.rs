@@ -52,6 +52,10 @@ impl From<StoreError> for Problem {
             | StoreError::InDoubt(_)
             | StoreError::Unavailable(_)
             | StoreError::Absent(_) => Self::unavailable(error.to_string()),
+            StoreError::Segment(fault) => {
+                let cause = fault.to_string();
+                Self::segment_unreadable(&[fault]).because(cause)
+            }
             StoreError::Damaged { .. } | StoreError::UnknownKey(_) => Self::internal(error.to_string()),
         }
     }

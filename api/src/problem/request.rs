@@ -166,14 +166,33 @@ impl Problem {
             .with_violation(field, message, fix)
     }
 
-    /// A line of an atomic batch in which another line was refused.
+    /// A line of an atomic batch in which other lines were refused: the numbers of the first of them, and how many there are.
     #[must_use]
-    pub fn not_carried_out(refused_line: u64) -> Self {
-        let detail = Label::new(
-            format!("第 {refused_line} 行被拒绝，因此所有行都未执行。"),
-            format!("Line {refused_line} was refused, so no line was executed."),
-        );
+    pub fn not_carried_out(refused_lines: &[u64], total: usize) -> Self {
+        let named = |between: &str| {
+            let named: Vec<String> = refused_lines.iter().map(u64::to_string).collect();
+            named.join(between)
+        };
+        let detail = match refused_lines {
+            [only] if total == 1 => Label::new(
+                format!("第 {only} 行被拒绝，因此所有行都未执行。"),
+                format!("Line {only} was refused, so no line was executed."),
+            ),
+            all if all.len() == total => Label::new(
+                format!("第 {} 行被拒绝，因此所有行都未执行。", named("、")),
+                format!("Lines {} were refused, so no line was executed.", named(", ")),
+            ),
+            _ => Label::new(
+                format!("第 {} 行等共 {total} 行被拒绝，因此所有行都未执行。", named("、")),
+                format!(
+                    "{total} lines were refused, the first of them {}, so no line was executed.",
+                    named(", ")
+                ),
+            ),
+        };
         Self::new(ProblemCode::NotCarriedOut, detail)
+            .with("refused_lines", refused_lines)
+            .with("refused_total", total)
     }
 
     /// `If-Match` names another version than the current one.

@@ -5,9 +5,13 @@ use axum::http::header::{self, HeaderName};
 use super::{Problem, ProblemCode};
 use crate::domain::Label;
 use crate::eventstore::Position;
+use crate::eventstore::segments::SegmentFault;
 
 /// When reports are worth asking for again: some of those that wait are answered by then.
 const REPORTS_RETRY_SECONDS: u32 = 2;
+
+/// How many unreadable segments a problem names.
+const SEGMENTS_NAMED: usize = 20;
 
 /// It can be tried again.
 impl Problem {
@@ -94,6 +98,24 @@ impl Problem {
             ),
         );
         Self::new(ProblemCode::SigningKeyMissing, detail).with("keys", keys).retry_after(60)
+    }
+
+    /// Segments of the log cannot be read. The files are named in the server log and by `waymark doctor`.
+    #[must_use]
+    pub fn segment_unreadable(faults: &[SegmentFault]) -> Self {
+        let positions: Vec<Position> =
+            faults.iter().map(|fault| fault.position).take(SEGMENTS_NAMED).collect();
+        let first = positions.first().copied().unwrap_or_default();
+        let detail = Label::new(
+            format!(
+                "从序号 {first} 起的旧事件已归档到文件，而该文件缺失或已被改动。请运维人员按 waymark doctor 的提示从备份恢复该文件，无需重启。"
+            ),
+            format!(
+                "Old events from position {first} on were archived into a file that is missing or was changed. An operator should \
+                 restore the file that `waymark doctor` names from a backup; no restart is needed."
+            ),
+        );
+        Self::new(ProblemCode::SegmentUnreadable, detail).with("positions", positions).retry_after(60)
     }
 
     /// A new key could not be written into the key file. The cause is in the server log.

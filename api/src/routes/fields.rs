@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::AppState;
@@ -15,14 +16,15 @@ use crate::domain::field::{Field, FieldType, Fields, word};
 use crate::problem::Problem;
 use crate::projections::{AnyOf, AsOf};
 
-/// The declared fields, if the caller may ask about all of those that a parameter names. Where nothing is declared, any may be
-/// named.
+/// The fields as they were declared by what was known, if the caller may ask about all of those that a parameter names. Where
+/// nothing is declared, any may be named.
 ///
 /// # Errors
 /// 422 when one is not declared, or not for the caller to read.
 pub(super) async fn readable(
     state: &AppState,
     caller: &Caller,
+    at: &AsOf,
     parameter: &str,
     keys: &[&str],
 ) -> Result<Fields, Problem> {
@@ -47,7 +49,13 @@ pub(super) async fn readable(
             return Err(Problem::invalid_value(parameter, message));
         }
     }
-    Ok(declared)
+    match at.known_position {
+        Some(_) => {
+            let then = DateTime::<Utc>::MAX_UTC;
+            Ok(state.app.companies.then(caller.tenant, then, at.known_position).await?.fields.clone())
+        }
+        None => Ok(declared),
+    }
 }
 
 /// The customers whose fields hold any of the values of each key, as they were at the times asked about.
@@ -64,7 +72,7 @@ pub(super) async fn having(
     let mut declared = Fields::default();
     for (key, text) in given {
         let parameter = format!("field:{key}");
-        declared = readable(state, caller, &parameter, &[key.as_str()]).await?;
+        declared = readable(state, caller, at, &parameter, &[key.as_str()]).await?;
         let any =
             any_of(declared.get(key), text).map_err(|message| Problem::invalid_value(&parameter, message))?;
         wanted.insert(key.clone(), any);

@@ -133,6 +133,7 @@ impl CustomerFilterParams {
             texts: any_of_texts(texts),
             version: who.version,
             among,
+            stays: None,
             visibility: state.app.visibility(caller).await?,
         })
     }

@@ -32,8 +32,10 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// A message.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct MessageReply {
-    /// The event that it tells of.
+    /// Its own id, the same at every reading: one event may tell several things.
     id: Uuid,
+    /// The event that it tells of.
+    event_id: Uuid,
     /// Its position, as `up_to` of `POST /v1/me/inbox/read` takes it.
     position: u64,
     /// `moved`, `sub_status`, `assigned` (the customer is the caller's now), `released` (it is no longer) or `reminder`.
@@ -222,6 +224,7 @@ fn reply(
     let sub_status = stage.zip(message.sub_status.as_deref());
     MessageReply {
         id: message.id,
+        event_id: message.event_id,
         position: message.position,
         kind: message.kind,
         at: message.at,

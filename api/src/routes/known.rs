@@ -29,6 +29,24 @@ pub(super) async fn stages(
     any_of(state, caller, ("stage", pipeline), text, names).await.map(Some)
 }
 
+/// Insists that there is such a pipeline, where one is named.
+///
+/// # Errors
+/// 422 when there is none.
+pub(super) async fn pipeline(state: &AppState, caller: &Caller, given: Option<&str>) -> Result<(), Problem> {
+    let Some(key) = given else { return Ok(()) };
+    for again in [false, true] {
+        if again {
+            state.app.refresh_definitions(caller.tenant).await?;
+        }
+        if state.app.pipelines.in_force(caller.tenant, None).await?.versions.contains_key(key) {
+            return Ok(());
+        }
+    }
+    let all = state.app.pipelines.in_force(caller.tenant, None).await?.versions;
+    Err(unknown("pipeline", key, all.keys().cloned()))
+}
+
 /// Sub-statuses of any stage.
 ///
 /// # Errors

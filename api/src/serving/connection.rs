@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -23,17 +23,25 @@ use serde_json::to_vec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::client::endpoint;
 use super::last_words;
 use super::places::{AtWork, Place};
+use super::wire::Wire;
 use crate::ambient::IdGenerator;
 use crate::config::ProxyArgs;
 use crate::http::language::negotiate;
 use crate::http::pace::{Pace, Paced};
 use crate::problem::Problem;
+
+/// By which scheme the client came.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// For how many seconds a browser is to come by TLS alone (RFC 6797): a year.
+const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +88,7 @@ struct Watch {
 /// Why a connection was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GivenUp {
+    Handshake,
     Head,
     Idle,
     Answer,
@@ -88,6 +97,7 @@ enum GivenUp {
 impl GivenUp {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Handshake => "handshake",
             Self::Head => "head",
             Self::Idle => "idle",
             Self::Answer => "answer",
@@ -176,12 +186,13 @@ impl Watch {
 #[derive(Clone)]
 pub(super) struct OtherEnd {
     pub(super) peer: IpAddr,
+    /// Whether the connection is encrypted.
+    pub(super) by_tls: bool,
     pub(super) proxies: Arc<ProxyArgs>,
 }
 
 /// One connection.
 pub(super) struct Connection {
-    stream: TcpStream,
     other_end: OtherEnd,
     place: Place,
     router: Router,
@@ -191,19 +202,58 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        stream: TcpStream,
         other_end: OtherEnd,
         place: Place,
         router: Router,
         ids: IdGenerator,
         patience: Patience,
     ) -> Self {
-        Self { stream, other_end, place, router, ids, patience }
+        Self { other_end, place, router, ids, patience }
     }
 
     /// Answers its requests until the client has no more, or is too slow, or another needs the place, or the service stops.
-    pub(super) async fn run(self, stop: CancellationToken) {
-        let Self { stream, other_end, place, router, ids, patience } = self;
+    pub(super) async fn run(
+        self,
+        stream: TcpStream,
+        tls: Option<Arc<ServerConfig>>,
+        stop: CancellationToken,
+    ) {
+        match tls {
+            None => self.answer_all(Wire::Plain(stream), stop).await,
+            Some(config) => {
+                if let Some(wire) = self.shake_hands(stream, config, &stop).await {
+                    self.answer_all(wire, stop).await;
+                }
+            }
+        }
+    }
+
+    /// Agrees on keys with the client, which may take as long over it as over a head. None where they did not come to that, or
+    /// another connection needs the place, or the service stops.
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        config: Arc<ServerConfig>,
+        stop: &CancellationToken,
+    ) -> Option<Wire> {
+        let agreed = tokio::select! {
+            agreed = tokio::time::timeout(self.patience.head, TlsAcceptor::from(config).accept(stream)) => agreed,
+            () = self.place.leave().cancelled() => return None,
+            () = stop.cancelled() => return None,
+        };
+        match agreed {
+            Ok(Ok(stream)) => return Some(Wire::Tls(Box::new(stream))),
+            Ok(Err(error)) => {
+                metrics::counter!("waymark_connections_broken_total").increment(1);
+                tracing::debug!(%error, "a client and the service did not agree on TLS");
+            }
+            Err(_) => given_up(GivenUp::Handshake),
+        }
+        None
+    }
+
+    async fn answer_all(self, stream: Wire, stop: CancellationToken) {
+        let Self { other_end, place, router, ids, patience } = self;
         let watch = Arc::new(Watch::new());
         let socket = TokioIo::new(Socket { stream, watch: Arc::clone(&watch) });
         let (place, watching) = (Arc::new(place), Arc::clone(&watch));
@@ -217,7 +267,7 @@ impl Connection {
             .header_read_timeout(None)
             .serve_connection(socket, service);
         let mut is_leaving = false;
-        let given_up = loop {
+        let why = loop {
             let rest = match watch.verdict(&patience) {
                 Ok(rest) => rest,
                 Err(why) => break Some(why),
@@ -245,14 +295,18 @@ impl Connection {
                 () = tokio::time::sleep(rest) => {}
             }
         };
-        let Some(why) = given_up else { return };
-        metrics::counter!("waymark_connections_given_up_total", "waiting_for" => why.as_str()).increment(1);
-        tracing::debug!(waiting_for = why.as_str(), "a client took too long");
+        let Some(why) = why else { return };
+        given_up(why);
         if why == GivenUp::Head {
             let stream = connection.into_parts().io.into_inner().stream;
             last_words(stream, written(&Problem::head_too_slow(patience.head), &ids)).await;
         }
     }
+}
+
+fn given_up(why: GivenUp) {
+    metrics::counter!("waymark_connections_given_up_total", "waiting_for" => why.as_str()).increment(1);
+    tracing::debug!(waiting_for = why.as_str(), "a client took too long");
 }
 
 /// A problem as a whole answer, where no request could be read that asked for it in some language.
@@ -286,8 +340,16 @@ fn answer(
         false => Body::new(Paced::new(body, pace)),
     });
     request.extensions_mut().insert(Arc::new(endpoint));
+    let by_tls = other_end.by_tls;
+    if by_tls {
+        // What a proxy that ended TLS would say; there may be none, and a client says what it likes.
+        request.headers_mut().insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+    }
     async move {
-        let response = router.oneshot(request).await?;
+        let mut response = router.oneshot(request).await?;
+        if by_tls {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT);
+        }
         Ok(response.map(|body| Guarded { body, _guard: guard }))
     }
 }
@@ -329,7 +391,7 @@ impl hyper::body::Body for Guarded {
 
 /// The connection's bytes, with a look at whether they move.
 struct Socket {
-    stream: TcpStream,
+    stream: Wire,
     watch: Arc<Watch>,
 }
 
@@ -370,7 +432,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // What is encrypted may wait in here when everything is written.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch.waits(flushed.is_pending());
+        ready!(flushed)?;
         self.watch.written();
         Poll::Ready(Ok(()))
     }

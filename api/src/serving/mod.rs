@@ -1,7 +1,7 @@
 //! Connections: taken in, watched and given up, so that nobody shuts the others out by holding them.
 //!
 //! A client may be slow to begin ([`connection`]: a head has thirty seconds, an idle connection stays a minute and a quarter),
-//! slow to send a body ([`crate::http::pace`]) or slow to read its answer. Connections are limited, as the
+//! slow to send a body ([`crate::http::pace`]) or slow to read its answer; with TLS ([`tls`]) a handshake has as long as a head. Connections are limited, as the
 //! operating system's files allow ([`files`]); when all are taken, the one that has been idle longest goes ([`places`]).
 
 mod client;
@@ -10,6 +10,10 @@ pub(crate) mod files;
 mod places;
 #[cfg(test)]
 mod tests;
+mod tls;
+#[cfg(test)]
+mod tls_tests;
+mod wire;
 
 use std::io;
 use std::net::IpAddr;
@@ -17,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +31,7 @@ use crate::config::ProxyArgs;
 use crate::problem::Problem;
 use connection::{Connection, OtherEnd, Patience};
 use places::Places;
+pub(crate) use tls::Tls;
 
 /// How long to wait when the system has no file left for a connection.
 const NO_FILE_LEFT: Duration = Duration::from_millis(50);
@@ -40,10 +45,12 @@ pub(crate) async fn serve(
     ids: IdGenerator,
     most: usize,
     proxies: ProxyArgs,
+    tls: Option<Arc<Tls>>,
     stop: CancellationToken,
 ) {
     let (patience, proxies) = (Patience::default(), Arc::new(proxies));
-    Server { router, ids, places: Arc::new(Places::new(most)), proxies, patience }.run(listener, stop).await;
+    let server = Server { router, ids, places: Arc::new(Places::new(most)), proxies, tls, patience };
+    server.run(listener, stop).await;
 }
 
 struct Server {
@@ -51,6 +58,8 @@ struct Server {
     ids: IdGenerator,
     places: Arc<Places>,
     proxies: Arc<ProxyArgs>,
+    /// What connections are encrypted with; none where they are plain.
+    tls: Option<Arc<Tls>>,
     patience: Patience,
 }
 
@@ -79,6 +88,10 @@ impl Server {
         let Some(place) = self.places.take() else {
             metrics::counter!("waymark_connections_refused_total").increment(1);
             tracing::debug!("every connection is at work: one is refused");
+            if self.tls.is_some() {
+                // To say so would take a handshake, and that a place.
+                return;
+            }
             let words = connection::written(&Problem::too_many_connections(), &self.ids);
             connections.spawn(last_words(stream, words));
             return;
@@ -87,10 +100,11 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays with the system's default");
         }
-        let other_end = OtherEnd { peer, proxies: self.proxies.clone() };
+        let tls = self.tls.as_ref().map(|tls| tls.current());
+        let other_end = OtherEnd { peer, by_tls: tls.is_some(), proxies: self.proxies.clone() };
         let (router, ids) = (self.router.clone(), self.ids.clone());
-        let connection = Connection::new(stream, other_end, place, router, ids, self.patience);
-        connections.spawn(connection.run(stop.clone()));
+        let connection = Connection::new(other_end, place, router, ids, self.patience);
+        connections.spawn(connection.run(stream, tls, stop.clone()));
     }
 
     /// The system had no connection for us. A client that is gone already is no concern; where there is no file left, an idle
@@ -107,7 +121,7 @@ impl Server {
 }
 
 /// Says why, as far as the client listens. What it sent is read first: it would else be told that the connection broke.
-async fn last_words(mut stream: TcpStream, words: Vec<u8>) {
+async fn last_words(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: Vec<u8>) {
     let said = async {
         stream.write_all(&words).await?;
         stream.shutdown().await?;

@@ -59,6 +59,7 @@ async fn serve(most: usize) -> Served {
         ids: random_ids(),
         places: Arc::new(Places::new(most)),
         proxies: Arc::default(),
+        tls: None,
         patience,
     };
     let ended = tokio::spawn(server.run(listener, stop.clone()));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use waymark_domain::company::event::EndpointsErased;
 use waymark_domain::customer::event::Erased;
 use waymark_eventstore::ledger::{BlindOpener, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
-use waymark_eventstore::vault::{RootKey, Vault};
+use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{
     EventStore, Options, Position, PostgresStore, SqliteStore, StoreError, TenantId, postgres,
 };
@@ -27,6 +27,8 @@ use crate::auth::compare::{Compared, Tables};
 use crate::checkpoint_signer::{note_outside, origin};
 use crate::config::{Database, DatabaseArgs, views_file};
 use crate::customer_keys::CustomerKeys;
+use crate::key_file::KeyFile;
+use crate::key_place::KeyPlace;
 use crate::log::Log;
 use crate::outbound::OutboundStore;
 use crate::public_keys;
@@ -66,18 +68,21 @@ impl Verification {
         match &args.database {
             Database::Sqlite(file) => {
                 let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
-                store = SqliteStore::inspect(path, Options::new(clock.clone())).await.map_err(said)?;
+                let options =
+                    Options { segments: Some(args.archive_folder()), ..Options::new(clock.clone()) };
+                store = SqliteStore::inspect(path, options).await.map_err(said)?;
                 admin = AdminStore::inspect(file, clock, random_ids()).await.map_err(said)?;
                 messages = OutboundStore::inspect(file).await.map_err(said)?;
             }
             Database::Postgres(url) => {
-                let options = postgres::Options::new(clock.clone());
+                let segments = Some(args.archive_folder());
+                let options = postgres::Options { segments, ..postgres::Options::new(clock.clone()) };
                 store = PostgresStore::inspect(url, options).await.map_err(said)?;
                 admin = AdminStore::inspect_at(url, clock, random_ids()).await.map_err(said)?;
                 messages = OutboundStore::inspect_at(url).await.map_err(said)?;
             }
         }
-        let secrets = Secrets::find(&args.key_file()).map_err(said)?;
+        let secrets = Secrets::find(&KeyPlace::of(args)).map_err(said)?;
         let this = Self { store, admin, messages, secrets, args: args.clone() };
         this.refuse_other_keys().await?;
         Ok(this)
@@ -87,9 +92,9 @@ impl Verification {
     async fn refuse_other_keys(&self) -> Result<(), NotChecked> {
         let Some(secrets) = &self.secrets else { return Ok(()) };
         match self.admin.fingerprint().await.map_err(said)? {
-            Some(known) if known != secrets.fingerprint() => Err(said(format!(
-                "the key file {} is not that of {}: name the right one with --keys",
-                self.args.key_file().display(),
+            Some(known) if !secrets.is_known_as(&known) => Err(said(format!(
+                "{} is not that of {}: name the right one with --keys",
+                KeyPlace::of(&self.args).shown(),
                 self.args.database
             ))),
             _ => Ok(()),
@@ -139,7 +144,10 @@ impl Verification {
         let successions = match successions(&*self.store, tenant, Position::MAX).await {
             Ok(found) => found.into_iter().map(|(change, _)| change).collect(),
             // What cannot be read is found where the whole log is.
-            Err(AppError::Unreadable(_) | AppError::Store(StoreError::Damaged { .. })) => Vec::new(),
+            Err(
+                AppError::Unreadable(_)
+                | AppError::Store(StoreError::Damaged { .. } | StoreError::Segment(_)),
+            ) => Vec::new(),
             Err(error) => return Err(said(error)),
         };
         Ok(Trust { keys, successions, notes, seed: random_bytes(), signed_from_the_first: true })
@@ -171,12 +179,12 @@ impl Verification {
 
     /// The tables beside the log that are compared with it.
     pub(crate) fn side_checks(&self) -> Vec<Box<dyn SideCheck>> {
-        let root = || self.secrets.as_ref().map(|secrets| RootKey(secrets.root_key));
+        let roots = || self.key_file();
         let opener = self.vault().map(|vault| -> BlindOpener { (vault, Arc::new(CustomerKeys)) });
         let store = || -> Arc<dyn waymark_eventstore::Transferable> { self.store.clone() };
         vec![
             Box::new(Receipts::new(store())),
-            Box::new(DataKeys::new(store(), root(), &[Erased::TYPE, EndpointsErased::TYPE])),
+            Box::new(DataKeys::new(store(), roots(), &[Erased::TYPE, EndpointsErased::TYPE])),
             Box::new(BlindTags::new(store(), opener)),
         ]
     }
@@ -207,9 +215,12 @@ impl Verification {
     }
 
     fn vault(&self) -> Option<Arc<Vault>> {
-        let secrets = self.secrets.as_ref()?;
         let store: Arc<dyn EventStore> = self.store.clone();
-        Some(Arc::new(Vault::new(store, RootKey(secrets.root_key))))
+        Some(Arc::new(Vault::new(store, self.key_file()?)))
+    }
+
+    fn key_file(&self) -> Option<KeyFile> {
+        Some(KeyFile::new(KeyPlace::of(&self.args), self.secrets.clone()?))
     }
 
     /// What looks at the read models; none without secrets, or where there are none. What it folds goes into `scratch`.

@@ -13,7 +13,8 @@ pub(super) fn planned_after(customer: &Customer, instant: DateTime<Utc>) -> bool
 }
 
 /// The last two things among these activities, the last one first. Of moves count those of people, as they stand
-/// after corrections, and no late entries.
+/// after corrections, and no late entries. A correction begins no clock again: a move that was put later counts from where it was
+/// first said to be.
 pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]) -> [Option<Occurrence>; 2] {
     let mut all: Vec<Occurrence> =
         activities.iter().flat_map(|activity| customer.automation.last(activity)).collect();
@@ -21,8 +22,8 @@ pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]
         let moves = customer.journeys.moves(journey);
         all.extend(moves.iter().filter(|made| made.kind != MoveKind::Inserted).filter_map(|made| {
             let record = customer.automation.provenance(made.event).filter(|record| !record.by_rule)?;
-            let MoveProvenance { recorded_at, .. } = record;
-            let (effective_at, event, position) = (made.effective_at, made.event, made.position);
+            let MoveProvenance { effective_at: said_at, recorded_at, .. } = record;
+            let (effective_at, event, position) = (made.effective_at.min(said_at), made.event, made.position);
             Some(Occurrence { effective_at, recorded_at, event, position })
         }));
     }

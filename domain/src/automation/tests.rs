@@ -736,6 +736,26 @@ fn a_corrected_time_moves_the_deadline_and_is_no_activity() {
 }
 
 #[test]
+fn a_move_that_is_put_later_lets_nobody_keep_the_customer_longer() {
+    let story = Story::of("landian-6", "first_contact").moved(2 * DAY, "first_contact", "need_confirmed");
+    let taken_back = |story: &Story| story.due("reclaim:no_update");
+    let put_at = |moved_at| {
+        let corrected = MoveTimeCorrected {
+            journey: "landian-6".into(),
+            corrects: Uuid::from_u128(2),
+            moved_at,
+            reason: Personal::Sealed,
+            on_conflict: OnConflict::Reject,
+            also_voids: Vec::new(),
+        };
+        story.clone().then(4 * DAY, CustomerEvent::MoveTimeCorrected(corrected))
+    };
+    assert_eq!(taken_back(&story), Some(t(7 * DAY)));
+    assert_eq!(taken_back(&put_at(t(4 * DAY))), Some(t(7 * DAY)), "a correction resets no clock");
+    assert_eq!(taken_back(&put_at(t(DAY))), Some(t(6 * DAY)), "it was longer ago than was said");
+}
+
+#[test]
 fn the_corrected_time_of_a_move_moves_the_open_tasks_that_it_set_off() {
     let due = |story: &Story| {
         let tasks = story.customer().automation.tasks;

@@ -22,6 +22,8 @@ pub use super::receiver::{
     Receiver, ReceiverAdopted, ReceiverCreated, ReceiverDeleted, ReceiverDisabled, ReceiverEnabled,
     ReceiverKeyRotated,
 };
+pub use super::root_key::RootKeyRotated;
+pub use super::segments_archived::{Segment, SegmentsArchived};
 pub use super::signing_key::{PublicKey, SigningKeyRotated};
 
 /// A team is as it is from now on.
@@ -364,7 +366,9 @@ company_types! {
     SessionOpened "session.opened" 1 []
     SessionEnded "session.ended" 1 []
     SigningKeyRotated "signing_key.rotated" 1 []
+    RootKeyRotated "root_key.rotated" 1 []
     ExportStarted "export.started" 1 []
+    SegmentsArchived "log.segments_archived" 1 []
     ConsumerCreated "consumer.created" 1 []
     ConsumerReset "consumer.reset" 1 []
     ConsumerDeleted "consumer.deleted" 1 []
@@ -387,6 +391,7 @@ impl CompanyEvent {
         match self {
             Self::InboxRead(_) => vec![tag(tags::INBOX)],
             Self::ExportStarted(_) => vec![tag(tags::EXPORTS)],
+            Self::SegmentsArchived(_) => vec![tag(tags::SEGMENTS)],
             Self::EventSkipped(event) => vec![tag(tags::COMPANY), tags::skips(&event.projection)],
             Self::RolesSet(_) | Self::MemberRemoved(_) => vec![tag(tags::COMPANY), tag(tags::RIGHTS)],
             _ if self.is_of_rights_alone() => vec![tag(tags::RIGHTS)],

@@ -8,6 +8,8 @@ pub mod event;
 mod export_started;
 mod receiver;
 pub mod rights;
+mod root_key;
+mod segments_archived;
 mod signing_key;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,7 @@ use event::{
     FieldWithdrawn, IntakeSet, RatesSet, TeamDissolved, TeamSet,
 };
 pub use event::{CompanyEvent, ImportUndone};
+pub use root_key::RootKeyRotated;
 pub use signing_key::{DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, PublicKey, Rotation, SigningKeyRotated};
 
 const MAX_REASON_CHARS: usize = 1_000;
@@ -55,6 +58,8 @@ pub struct Company {
     pub undone_imports: BTreeSet<Uuid>,
     /// The key that signs the log's checkpoints, once it was changed.
     pub signing_key: Option<PublicKey>,
+    /// The id of the root key that the last change of it named.
+    pub root_key: Option<String>,
 }
 
 /// What is asked for.
@@ -100,6 +105,8 @@ pub enum CompanyCommand {
     },
     /// The log's checkpoints are signed with another key.
     RotateSigningKey(Rotation),
+    /// What is sealed is wrapped under another root key.
+    RotateRootKey(RootKeyRotated),
 }
 
 impl Company {
@@ -142,9 +149,11 @@ impl Company {
             }
             CompanyEvent::ImportUndone(event) => drop(self.undone_imports.insert(event.import)),
             CompanyEvent::SigningKeyRotated(event) => self.signing_key = Some(event.key.clone()),
+            CompanyEvent::RootKeyRotated(event) => self.root_key = Some(event.key_id.clone()),
             // Reviews and readings change nothing that is set up; keys, receivers and consumers are [`rights::Rights`]'s.
             CompanyEvent::AuditReviewed(_)
             | CompanyEvent::ExportStarted(_)
+            | CompanyEvent::SegmentsArchived(_)
             | CompanyEvent::InboxRead(_)
             | CompanyEvent::KeyCreated(_)
             | CompanyEvent::KeyRevoked(_)
@@ -232,6 +241,9 @@ pub fn decide(
             let current = company.signing_key.as_ref();
             let (unmet, event) = signing_key::rotate(current, rotation, now, MAX_REASON_CHARS);
             (unmet, CompanyEvent::SigningKeyRotated(event))
+        }
+        CompanyCommand::RotateRootKey(rotated) => {
+            (line_of("reason", &rotated.reason, MAX_REASON_CHARS), CompanyEvent::RootKeyRotated(rotated))
         }
     };
     Refusal::require_all([unmet])?;

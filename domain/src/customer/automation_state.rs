@@ -90,6 +90,8 @@ pub struct Occurrence {
 /// How a move was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoveProvenance {
+    /// When it was first said to have happened, whatever was corrected since.
+    pub effective_at: DateTime<Utc>,
     /// When we learned it.
     pub recorded_at: DateTime<Utc>,
     /// Whether it was read in from a file of past changes.
@@ -386,7 +388,8 @@ impl AutomationState {
             return;
         }
         let imported = recorded.origin.as_deref() == Some("import");
-        self.records.insert(at.event, MoveProvenance { recorded_at: at.recorded_at, imported, by_rule });
+        let Occurrence { effective_at, recorded_at, .. } = at;
+        self.records.insert(at.event, MoveProvenance { effective_at, recorded_at, imported, by_rule });
         if let Some((_, chain)) = self.running.clone().filter(|_| by_rule) {
             self.chains.insert(at.event, chain);
         }

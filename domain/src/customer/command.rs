@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 pub use super::contact::NewContact;
-use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
+use super::event::{Contract, DetailsChanged, Evidence, Money, Occasion, OnConflict, StagePolicy};
 use crate::{Owner, ProfileTexts};
 pub use documents::{AddDocument, Shown};
 pub use holds::{PlaceLegalHold, ReleaseLegalHold};
@@ -385,6 +385,8 @@ pub struct Withdraw {
     pub imported: BTreeSet<Uuid>,
     /// What others have done with the customer since: nothing is taken back then.
     pub since: Vec<Uuid>,
+    /// What gives a customer that was there before back what it was known by then.
+    pub restores: Option<Box<DetailsChanged>>,
     /// Why, as histories show it.
     pub reason: String,
 }

@@ -1,13 +1,16 @@
 //! When a deal is expected to close, and how often that was put off.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// The day on which a deal is expected to close.
+/// The day on which a deal is expected to close, or was until that was withdrawn: a day that is said afterwards puts it off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpectedClose {
-    /// The day.
-    pub on: NaiveDate,
+    /// The day that was said last.
+    last: NaiveDate,
+    /// Whether it was withdrawn since.
+    #[serde(default, skip_serializing_if = "is_false")]
+    withdrawn: bool,
     /// The day that was expected first.
     pub original: NaiveDate,
     /// How often it was put off to a later day.
@@ -25,21 +28,64 @@ impl ExpectedClose {
         let Some(held) = held else { return Self::first(on) };
         let before = match corrects {
             true => held.before,
-            false if on == held.on => return held.clone(),
-            false => Some((held.on, held.pushes)),
+            false if on == held.last => return Self { withdrawn: false, ..held.clone() },
+            false => Some((held.last, held.pushes)),
         };
         let Some((day, pushes)) = before else { return Self::first(on) };
-        Self { on, original: held.original, pushes: pushes + u32::from(on > day), before }
+        let pushes = pushes + u32::from(on > day);
+        Self { last: on, withdrawn: false, original: held.original, pushes, before }
     }
 
     fn first(on: NaiveDate) -> Self {
-        Self { on, original: on, pushes: 0, before: None }
+        Self { last: on, withdrawn: false, original: on, pushes: 0, before: None }
+    }
+
+    /// The day; none where it was withdrawn.
+    #[must_use]
+    pub fn on(&self) -> Option<NaiveDate> {
+        (!self.withdrawn).then_some(self.last)
+    }
+
+    /// The day that was said last, withdrawn or not: what another one is later than.
+    #[must_use]
+    pub fn last(&self) -> NaiveDate {
+        self.last
+    }
+
+    /// Nobody expects it any more.
+    pub fn withdraw(&mut self) {
+        self.withdrawn = true;
     }
 
     /// By how many days it has been put off since the first: negative where it is earlier now.
     #[must_use]
     pub fn pushed_days(&self) -> i64 {
-        (self.on - self.original).num_days()
+        (self.last - self.original).num_days()
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// How long after a day was entered a later one may stand in its place without being a push.
+const LATER_WITHIN: TimeDelta = TimeDelta::hours(24);
+
+/// Who entered the day that a deal is expected to close on, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseEntry {
+    /// Who said it, or corrected it last.
+    pub by: String,
+    /// When it was recorded. A correction leaves this as it is, and so does who says the same day once more: neither is a way
+    /// to correct for longer.
+    pub at: DateTime<Utc>,
+}
+
+impl CloseEntry {
+    /// Until when a mistyped day may be corrected to a later one by who entered it.
+    #[must_use]
+    pub fn later_until(&self) -> DateTime<Utc> {
+        self.at + LATER_WITHIN
     }
 }
 
@@ -59,7 +105,7 @@ mod tests {
             held = Some(ExpectedClose::said(held.as_ref(), on, corrects));
         }
         let held = held.unwrap();
-        (held.on, held.original, held.pushes, held.pushed_days())
+        (held.on().unwrap(), held.original, held.pushes, held.pushed_days())
     }
 
     #[test]
@@ -70,6 +116,18 @@ mod tests {
             let found = after(&said[..=n]);
             assert_eq!(found, (day(said[n]), day("2026-11-30"), pushes, days), "{n}");
         }
+    }
+
+    #[test]
+    fn a_day_that_was_withdrawn_is_expected_no_more_and_is_what_the_next_one_is_later_than() {
+        let mut held = ExpectedClose::said(None, day("2026-11-30"), false);
+        held.withdraw();
+        held.withdraw();
+        assert_eq!((held.on(), held.last()), (None, day("2026-11-30")));
+        let same = ExpectedClose::said(Some(&held), day("2026-11-30"), false);
+        assert_eq!((same.on(), same.pushes), (Some(day("2026-11-30")), 0));
+        let later = ExpectedClose::said(Some(&held), day("2026-12-31"), false);
+        assert_eq!((later.on(), later.pushes, later.pushed_days()), (Some(day("2026-12-31")), 1, 31));
     }
 
     #[test]

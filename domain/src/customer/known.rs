@@ -174,6 +174,31 @@ impl Known {
         (changes != ChangeDetails::default()).then_some(changes)
     }
 
+    /// What takes changes back that a file made when this was known: whatever they said anything of is as it was, or not known.
+    /// Files say nothing of the profile. None where they said nothing.
+    pub fn restored_after(&self, changes: &[DetailsChanged]) -> Option<DetailsChanged> {
+        let mut back = DetailsChanged::default();
+        for change in changes {
+            let cleared = &mut back.cleared;
+            restore(&mut back.name, &self.name, ("name", change.name.is_some()), cleared);
+            restore(&mut back.source, &self.source, ("source", change.source.is_some()), cleared);
+            restore(&mut back.channel, &self.channel, ("channel", change.channel.is_some()), cleared);
+            restore(&mut back.tier, &self.tier, ("tier", change.tier.is_some()), cleared);
+            restore(&mut back.amount, &self.amount, ("amount", change.amount.is_some()), cleared);
+            if change.contacts.is_some() {
+                back.contacts = Some(self.contacts.clone());
+            }
+            if change.tags.is_some() {
+                back.tags = Some(self.tags.clone());
+            }
+            if change.fields.is_some() {
+                back.field_names = Some(field::named(&self.fields));
+                back.fields = Some(Personal::Clear(self.fields.clone()));
+            }
+        }
+        (back != DetailsChanged::default()).then_some(back)
+    }
+
     fn profile_filled_from(&self, other: &Profile) -> Profile {
         let own = &self.profile;
         let ids = |profile: &Profile| profile.channel_ids.clone().unwrap_or_default();
@@ -235,6 +260,20 @@ impl Known {
 fn set<T: Clone>(held: &mut Option<T>, cleared: bool, new: &Option<T>) {
     if new.is_some() || cleared {
         held.clone_from(new);
+    }
+}
+
+/// Gives back what was known of an attribute that a change said something of: its value, or that there was none.
+fn restore<T: Clone>(
+    back: &mut Option<T>,
+    known: &Option<T>,
+    (name, was_said): (&str, bool),
+    cleared: &mut Vec<String>,
+) {
+    if was_said && known.is_some() {
+        back.clone_from(known);
+    } else if was_said && !cleared.iter().any(|held| held == name) {
+        cleared.push(name.to_owned());
     }
 }
 
@@ -305,6 +344,30 @@ mod tests {
             Some(own.contacts.clone())
         );
         assert_eq!(own.without_keys_of(&Known::default()), None);
+    }
+
+    #[test]
+    fn what_a_file_changed_is_taken_back_and_nothing_else() {
+        let text = |text: &str| Some(Personal::Clear(text.to_owned()));
+        let before = Known { name: text("Harbour"), contacts: vec![phone("13800138000")], ..full() };
+        let before = Known { source: None, fields: BTreeMap::new(), ..before };
+        let changes = [
+            DetailsChanged { name: text("Wrong"), source: Some("expo".into()), ..DetailsChanged::default() },
+            DetailsChanged {
+                contacts: Some(vec![phone("13900000002")]),
+                source: Some("fair".into()),
+                fields: Some(Personal::Clear(BTreeMap::from([("size".to_owned(), Value::from(3))]))),
+                field_names: Some(vec!["size".to_owned()]),
+                ..DetailsChanged::default()
+            },
+        ];
+        let back = before.restored_after(&changes).unwrap();
+        assert_eq!((&back.cleared[..], back.tags.is_some()), (&["source".to_owned()][..], false));
+        assert_eq!(back.field_names.as_deref(), Some(&[][..]));
+        let mut after = before.clone();
+        changes.iter().chain([&back]).for_each(|change| after.change(change));
+        assert_eq!(after, before);
+        assert_eq!(before.restored_after(&[]), None);
     }
 
     #[test]

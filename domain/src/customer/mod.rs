@@ -27,7 +27,7 @@ pub use decide::{
     scored, stage_in_force, unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
-pub use expected_close::ExpectedClose;
+pub use expected_close::{CloseEntry, ExpectedClose};
 pub use known::Known;
 pub use reads::Read;
 pub use requests::OpenRequest;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::automation_state::AutomationState;
 use super::event::{CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer};
-use super::expected_close::ExpectedClose;
+use super::expected_close::{CloseEntry, ExpectedClose};
 use super::purchases::Purchases;
 use super::requests::{OpenProposal, OpenRequest};
 use super::timeline::{Journeys, Stay};
@@ -87,12 +87,10 @@ pub struct Customer {
     pub postponed_until: Option<NaiveDate>,
     /// How satisfied it said to be, from 0 to 10.
     pub satisfaction: Option<u8>,
-    /// When the deal is expected to close.
+    /// When the deal is expected to close, or was until that was withdrawn.
     pub expected_close: Option<ExpectedClose>,
-    /// When it was expected to close until that was withdrawn: a day that is said afterwards puts this one off.
-    pub withdrawn_close: Option<ExpectedClose>,
-    /// Who said so.
-    pub expected_close_by: String,
+    /// Who said so, and when.
+    pub close_entry: Option<CloseEntry>,
     /// The documents on record, by their ids: kind and SHA-256.
     pub documents: BTreeMap<Uuid, (String, String)>,
     /// The score by the rules of intake.
@@ -176,8 +174,7 @@ impl Customer {
             postponed_until: None,
             satisfaction: None,
             expected_close: None,
-            withdrawn_close: None,
-            expected_close_by: String::new(),
+            close_entry: None,
             documents: BTreeMap::new(),
             score: None,
             legal_holds: Vec::new(),
@@ -216,7 +213,7 @@ impl Customer {
                 self.owner = event.owner.clone();
                 self.keyed_at.name = recorded.position;
                 self.keyed_at.contacts = recorded.position;
-                self.learn(event.profile.as_ref(), (recorded.position, &recorded.actor));
+                self.learn(event.profile.as_ref(), recorded);
             }
             CustomerEvent::Moved(event) => {
                 self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
@@ -313,7 +310,7 @@ impl Customer {
     /// Sets what of an event is not superseded by a change with a later effective instant.
     fn set_attributes(&mut self, recorded: &Recorded<CustomerEvent>, admitted: &Admitted<'_>) {
         if let Some(details) = &admitted.details {
-            self.change_details(details, (recorded.position, &recorded.actor));
+            self.change_details(details, recorded);
         }
         match &recorded.event {
             CustomerEvent::FollowedUp(event) if admitted.plan => {
@@ -329,7 +326,8 @@ impl Customer {
         }
     }
 
-    fn change_details(&mut self, event: &DetailsChanged, (position, actor): (u64, &str)) {
+    fn change_details(&mut self, event: &DetailsChanged, recorded: &Recorded<CustomerEvent>) {
+        let position = recorded.position;
         let set = |held: &mut Option<String>, name: &str, new: &Option<String>| {
             if new.is_some() || event.clears(name) {
                 held.clone_from(new);
@@ -356,7 +354,7 @@ impl Customer {
             self.has_contacts = !contacts.is_empty();
             self.keyed_at.contacts = position;
         }
-        self.learn(event.profile.as_ref(), (position, actor));
+        self.learn(event.profile.as_ref(), recorded);
     }
 
     /// Whether something of a customer is known, by its name among the fields that stages ask for: one of
@@ -386,8 +384,9 @@ impl Customer {
         self.reasons.get(&entered).map(String::as_str)
     }
 
-    fn learn(&mut self, profile: Option<&Profile>, (position, actor): (u64, &str)) {
+    fn learn(&mut self, profile: Option<&Profile>, recorded: &Recorded<CustomerEvent>) {
         let Some(profile) = profile else { return };
+        let position = recorded.position;
         let Profile { contract, .. } = profile;
         let texts = profile.texts.iter().map(|(field, text)| (field.key(), text.is_some()));
         let others = [
@@ -426,23 +425,16 @@ impl Customer {
         if profile.satisfaction.is_some() || cleared("satisfaction") {
             self.satisfaction = profile.satisfaction;
         }
-        match profile.expected_close_on {
-            Some(on) => {
-                let held = self.last_expected_close();
-                self.expected_close = Some(ExpectedClose::said(held, on, profile.expected_close_corrected));
-                actor.clone_into(&mut self.expected_close_by);
-            }
-            None if cleared("expected_close_on") => {
-                self.withdrawn_close = self.expected_close.take().or(self.withdrawn_close.take());
-            }
-            None => {}
+        if let Some(on) = profile.expected_close_on {
+            let (held, corrects) = (self.expected_close.as_ref(), profile.expected_close_corrected);
+            let since = self.close_entry.as_ref().map(|entry| entry.at);
+            let since = since.filter(|_| corrects || held.is_some_and(|held| held.last() == on));
+            let at = since.unwrap_or(recorded.recorded_at);
+            self.close_entry = Some(CloseEntry { by: recorded.actor.clone(), at });
+            self.expected_close = Some(ExpectedClose::said(held, on, corrects));
+        } else if cleared("expected_close_on") {
+            self.expected_close.iter_mut().for_each(ExpectedClose::withdraw);
         }
-    }
-
-    /// When it is expected to close, or was until that was withdrawn.
-    #[must_use]
-    pub fn last_expected_close(&self) -> Option<&ExpectedClose> {
-        self.expected_close.as_ref().or(self.withdrawn_close.as_ref())
     }
 
     /// Whether a key of this kind that the event at a position gave is still the customer's.

@@ -23,6 +23,20 @@ pub enum PipelineEvent {
     Alerted(Alerted),
     /// `pipeline.standard_path_set`
     StandardPathSet(StandardPathSet),
+    /// `pipeline.version_withdrawn`
+    VersionWithdrawn(VersionWithdrawn),
+}
+
+/// Somebody withdrew a version that was not in force yet: it never takes force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionWithdrawn {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The version.
+    pub pipeline_version: u32,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Somebody said which way customers are to go: what deviations are counted from, and nothing that a rule looks at.
@@ -138,8 +152,12 @@ static ALERTED: EventType = EventType { name: "pipeline.alerted", version: 1, up
 static STANDARD_PATH_SET: EventType =
     EventType { name: "pipeline.standard_path_set", version: 1, upcasters: &[] };
 
+static VERSION_WITHDRAWN: EventType =
+    EventType { name: "pipeline.version_withdrawn", version: 1, upcasters: &[] };
+
 /// The types of pipeline events.
-pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED, &SCHEDULED, &ALERTED, &STANDARD_PATH_SET];
+pub(crate) static TYPES: &[&EventType] =
+    &[&PUBLISHED, &SCHEDULED, &ALERTED, &STANDARD_PATH_SET, &VERSION_WITHDRAWN];
 
 impl PipelineEvent {
     fn described(&self) -> &'static EventType {
@@ -148,6 +166,7 @@ impl PipelineEvent {
             Self::Scheduled(_) => &SCHEDULED,
             Self::Alerted(_) => &ALERTED,
             Self::StandardPathSet(_) => &STANDARD_PATH_SET,
+            Self::VersionWithdrawn(_) => &VERSION_WITHDRAWN,
         }
     }
 
@@ -171,6 +190,7 @@ impl PipelineEvent {
             Self::Scheduled(event) => self.described().write(event),
             Self::Alerted(event) => self.described().write(event),
             Self::StandardPathSet(event) => self.described().write(event),
+            Self::VersionWithdrawn(event) => self.described().write(event),
         }
     }
 
@@ -186,6 +206,9 @@ impl PipelineEvent {
             name if name == STANDARD_PATH_SET.name => {
                 Some(Self::StandardPathSet(STANDARD_PATH_SET.read(version, data)?))
             }
+            name if name == VERSION_WITHDRAWN.name => {
+                Some(Self::VersionWithdrawn(VERSION_WITHDRAWN.read(version, data)?))
+            }
             _ => None,
         })
     }
@@ -200,6 +223,7 @@ impl PipelineEvent {
                 vec![tags::alert(&event.pipeline, &event.rule, &event.alert.stage)]
             }
             Self::StandardPathSet(event) => vec![tags::standard_path(&event.pipeline)],
+            Self::VersionWithdrawn(event) => vec![tags::pipeline(&event.pipeline)],
         }
     }
 }

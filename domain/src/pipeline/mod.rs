@@ -17,6 +17,7 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 pub mod version;
+mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;

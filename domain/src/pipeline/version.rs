@@ -110,10 +110,23 @@ impl Publication {
     }
 }
 
+/// A version that was withdrawn before it took force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WithdrawnVersion {
+    /// As it was published.
+    pub publication: Publication,
+    /// When it was withdrawn.
+    pub at: DateTime<Utc>,
+    /// Who withdrew it.
+    pub by: String,
+}
+
 /// Every version of one pipeline, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Versions {
     publications: Vec<Publication>,
+    /// Those that never took force.
+    withdrawn: Vec<WithdrawnVersion>,
 }
 
 /// Where a customer goes when another version takes force.
@@ -212,9 +225,40 @@ impl Versions {
         self.publications.push(publication);
     }
 
-    /// Every version, oldest first.
+    /// Withdraws a version, unless it had taken force by then.
+    pub fn withdraw(&mut self, version: u32, at: DateTime<Utc>, by: &str) {
+        let to_come = |known: &Publication| known.pipeline.version == version && at < known.in_force_from;
+        if let Some(place) = self.publications.iter().position(to_come) {
+            let publication = self.publications.remove(place);
+            self.withdrawn.push(WithdrawnVersion { publication, at, by: by.to_owned() });
+        }
+    }
+
+    /// Every version that was not withdrawn, oldest first.
     pub fn all(&self) -> &[Publication] {
         &self.publications
+    }
+
+    /// Those that were withdrawn, in the order in which they were.
+    pub fn withdrawn(&self) -> &[WithdrawnVersion] {
+        &self.withdrawn
+    }
+
+    /// The number of the next version: none is used twice.
+    pub fn next_number(&self) -> u32 {
+        u32::try_from(self.publications.len() + self.withdrawn.len() + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The versions as they were known at an instant.
+    #[must_use]
+    pub fn known_at(&self, known_at: DateTime<Utc>) -> Self {
+        let withdrawn: Vec<WithdrawnVersion> =
+            self.withdrawn.iter().filter(|one| one.at <= known_at).cloned().collect();
+        let since = self.withdrawn.iter().filter(|one| one.at > known_at).map(|one| &one.publication);
+        let known = self.publications.iter().chain(since).filter(|one| one.published_at <= known_at);
+        let mut publications: Vec<Publication> = known.cloned().collect();
+        publications.sort_by_key(|one| one.pipeline.version);
+        Self { publications, withdrawn }
     }
 
     /// The version of that number.

@@ -10,6 +10,7 @@ mod queries;
 mod random;
 mod reading;
 mod receipts;
+mod segments;
 mod transfer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -135,6 +136,15 @@ impl Bench {
         }
     }
 
+    /// The same log, opened by who may take entries out of it; `None` in memory, where they stay.
+    pub(crate) async fn archiver(&self) -> Option<Arc<dyn LedgerStore>> {
+        match &self.home {
+            Home::Nowhere => None,
+            Home::Folder(..) => Some(Arc::clone(&self.store)),
+            Home::Database(database) => Some(database.open_as_owner(clock_of(&self.clock)).await),
+        }
+    }
+
     /// Whether what was appended is still there after closing and opening again.
     pub(crate) fn survives(&self) -> bool {
         !matches!(self.home, Home::Nowhere)
@@ -226,6 +236,7 @@ async fn open_sqlite(
     let file = folder.path().join("log.db");
     let mut options = Options::new(clock_of(clock));
     options.unindexed = unindexed.unwrap_or(options.unindexed);
+    options.segments = Some(folder.path().join("segments"));
     SqliteStore::open(file.to_str().unwrap(), options).await.unwrap()
 }
 

@@ -77,6 +77,18 @@ impl TilePlace {
         index = index.checked_mul(1_000)?.checked_add(three_digits(last)?)?;
         Some(Self { index, width })
     }
+
+    /// The path that [`Self::from_path`] reads.
+    #[must_use]
+    pub fn to_path(&self) -> String {
+        let mut path = format!("{:03}", self.index % 1_000);
+        let mut before = self.index / 1_000;
+        while before > 0 {
+            path = format!("x{:03}/{path}", before % 1_000);
+            before /= 1_000;
+        }
+        if self.width < TILE_WIDTH { format!("{path}.p/{}", self.width) } else { path }
+    }
 }
 
 fn three_digits(text: &str) -> Option<u64> {
@@ -224,6 +236,7 @@ mod tests {
             ("x999/999.p/255", 999_999, 255),
         ] {
             assert_eq!(TilePlace::from_path(path), Some(TilePlace { index, width }), "{path}");
+            assert_eq!(TilePlace { index, width }.to_path(), path);
         }
         for path in [
             "",

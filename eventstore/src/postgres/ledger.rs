@@ -8,7 +8,7 @@ use super::row::clamped;
 use super::{PostgresStore, row};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;
-use crate::{Position, StoreError, TenantId};
+use crate::{Entry, Position, StoreError, TenantId};
 
 const RECORDS: &str = include_str!("records.sql");
 const TAGS: &str = include_str!("tags.sql");
@@ -31,7 +31,9 @@ impl LedgerStore for PostgresStore {
         limit: u32,
     ) -> Result<Vec<Record>, StoreError> {
         let statement = || sqlx::query(RECORDS).bind(tenant.0).bind(clamped(after)).bind(i64::from(limit));
-        self.reads.rows(tenant, statement).await?.iter().map(record).collect()
+        let rows = self.reads.rows(tenant, statement).await?;
+        let entries = self.filled(tenant, &rows).await?;
+        rows.iter().zip(entries).map(|(found, entry)| record(found, entry)).collect()
     }
 
     async fn tags(
@@ -128,9 +130,9 @@ impl LedgerStore for PostgresStore {
     }
 }
 
-fn record(found: &PgRow) -> Result<Record, StoreError> {
+fn record(found: &PgRow, entry: Entry) -> Result<Record, StoreError> {
     Ok(Record {
-        entry: row::entry(found)?,
+        entry,
         id: row::get(found, "id")?,
         event_type: row::get(found, "type")?,
         leaf: row::hash(found, "leaf_hash")?,

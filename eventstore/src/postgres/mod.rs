@@ -15,6 +15,7 @@ mod precheck;
 mod read;
 mod read_pool;
 mod recent;
+mod rekey;
 mod retry;
 mod row;
 mod schema;
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 
 use crate::intake::Gate;
 use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
+use crate::segments::SegmentFolder;
 use crate::watchers::Watchers;
 use crate::{StoreError, TenantId};
 use connect::Server;
@@ -50,6 +52,7 @@ pub struct PostgresStore {
     shards: Vec<mpsc::Sender<Job>>,
     reads: ReadPool,
     watchers: Arc<Watchers>,
+    segments: SegmentFolder,
     gate: Gate,
     /// The writing tasks, which end when told to close.
     writing: Mutex<Vec<JoinHandle<()>>>,
@@ -83,7 +86,8 @@ impl PostgresStore {
         }
         let head_poller = HeadPoller::new(reads.clone(), Arc::clone(&watchers), hints);
         let polling = head_poller.start(url, &options);
-        Ok(Arc::new(Self { shards, reads, watchers, gate, writing: Mutex::new(writing), polling }))
+        let (segments, writing) = (SegmentFolder::new(options.segments), Mutex::new(writing));
+        Ok(Arc::new(Self { shards, reads, watchers, segments, gate, writing, polling }))
     }
 
     /// Whether there is a log in the database that a URL names. Nothing is made.
@@ -114,6 +118,7 @@ impl PostgresStore {
             shards,
             reads,
             watchers,
+            segments: SegmentFolder::new(options.segments),
             gate: Gate::open(),
             writing: Mutex::default(),
             polling: Vec::new(),

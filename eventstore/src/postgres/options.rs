@@ -1,5 +1,6 @@
 //! How a store is opened.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Clock;
@@ -26,6 +27,9 @@ pub struct Options {
     pub hints: bool,
     /// How long a write tries to reach the database and to be decided before it is reported as failed; as long again goes into determining the outcome of a commit whose answer was lost.
     pub patience: Duration,
+    /// The folder with the segments of cold entries, which need not be there, and which all processes share; without it none
+    /// can be read.
+    pub segments: Option<PathBuf>,
 }
 
 impl Options {
@@ -41,6 +45,7 @@ impl Options {
             look_every: Duration::from_millis(250),
             hints: true,
             patience: Duration::from_secs(10),
+            segments: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::postgres::PgRow;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use super::{PostgresStore, precheck};
 use crate::batch::LogHead;
 use crate::prepare::Request;
 use crate::queue::Job;
+use crate::segments::{self, SegmentFolder};
 use crate::vault::WrappedKey;
 use crate::{
     Append, Entry, EventStore, Head, Intake, Outcome, Position, Query, QueryItem, Receipt, StoreError,
@@ -23,6 +25,7 @@ const RECEIPT: &str = include_str!("receipt.sql");
 const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("data_keys.sql");
 const HEAD: &str = include_str!("head.sql");
+const IS_COLD: &str = include_str!("is_cold.sql");
 
 #[async_trait]
 impl EventStore for PostgresStore {
@@ -55,7 +58,8 @@ impl EventStore for PostgresStore {
             let range = sqlx::query(MATCHING).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
             range.bind(i64::from(limit)).bind(by_tag.as_str()).bind(types.as_slice())
         };
-        self.reads.rows(tenant, statement).await?.iter().map(row::entry).collect()
+        let rows = self.reads.rows(tenant, statement).await?;
+        self.filled(tenant, &rows).await
     }
 
     async fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {
@@ -107,6 +111,16 @@ impl EventStore for PostgresStore {
         Ok(self.reads.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
     }
 
+    fn segments(&self) -> Option<&SegmentFolder> {
+        Some(&self.segments)
+    }
+
+    async fn is_cold(&self, tenant: TenantId, position: Position) -> Result<bool, StoreError> {
+        let statement = || sqlx::query(IS_COLD).bind(tenant.0).bind(clamped(position));
+        let found = self.reads.row(tenant, statement).await?;
+        found.map_or(Ok(false), |found| row::get(&found, "cold"))
+    }
+
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.watchers.subscribe(tenant)
     }
@@ -121,6 +135,13 @@ impl EventStore for PostgresStore {
 }
 
 impl PostgresStore {
+    /// The entries of rows, and the bytes of cold ones from their segments.
+    pub(super) async fn filled(&self, tenant: TenantId, rows: &[PgRow]) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = rows.iter().map(row::entry).collect::<Result<Vec<Entry>, StoreError>>()?;
+        segments::fill(&self.segments, self, tenant, &mut entries).await?;
+        Ok(entries)
+    }
+
     async fn page(
         &self,
         tenant: TenantId,
@@ -132,7 +153,8 @@ impl PostgresStore {
             let range = sqlx::query(PAGE).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
             range.bind(i64::from(limit))
         };
-        self.reads.rows(tenant, statement).await?.iter().map(row::entry).collect()
+        let rows = self.reads.rows(tenant, statement).await?;
+        self.filled(tenant, &rows).await
     }
 
     async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {

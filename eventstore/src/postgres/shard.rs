@@ -89,6 +89,9 @@ impl Shard {
                     let imported = self.writer.import_chunk(tenant, &parsed).await;
                     let _ = answer.send(imported.map(|position| self.moved(tenant, position)));
                 }
+                Job::Rekey(tenant, rekeying, answer) => {
+                    let _ = answer.send(self.writer.rekey(tenant, &rekeying).await);
+                }
                 Job::Checkpoint { tenant, size, note, answer } => {
                     let _ = answer.send(self.writer.save_checkpoint(tenant, size, &note).await);
                 }

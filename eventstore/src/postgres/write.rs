@@ -3,6 +3,8 @@
 //! Lists go in as arrays, taken apart beside the tenant's own head row: one statement and one round trip for a batch
 //! of any size, and a distributed engine still sees that all of it belongs to one tenant.
 
+use std::ops::RangeInclusive;
+
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -22,6 +24,7 @@ const INSERT_KEYS: &str = include_str!("insert_keys.sql");
 const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEYS: &str = include_str!("destroy_keys.sql");
 const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
+const ARCHIVE_ENTRIES: &str = include_str!("archive_entries.sql");
 const FORGET_TAG: &str = include_str!("forget_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
@@ -42,6 +45,7 @@ pub(super) async fn write(
     write_tiles(connection, tenant, head.position() - leaves.len() as u64, &leaves).await?;
     erase(connection, tenant, batch.erased()).await?;
     forget(connection, tenant, batch.forgotten()).await?;
+    archive(connection, tenant, batch.archived()).await?;
     put_head(connection, tenant, &head).await
 }
 
@@ -269,6 +273,26 @@ pub(super) async fn erase(
     }
     for sql in [DESTROY_KEYS, DELETE_BLIND_TAGS] {
         sqlx::query(sql).bind(tenant.0).bind(subjects).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Empties the rows of entries whose bytes are in segments.
+async fn archive(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    archived: &[&RangeInclusive<Position>],
+) -> Result<(), Failure> {
+    for positions in archived {
+        let emptied = sqlx::query(ARCHIVE_ENTRIES)
+            .bind(tenant.0)
+            .bind(positions.start().cast_signed())
+            .bind(positions.end().cast_signed())
+            .execute(&mut *connection)
+            .await?;
+        if emptied.rows_affected() != positions.end() - positions.start() + 1 {
+            return Err(Failure::damaged(*positions.start(), "entries are missing"));
+        }
     }
     Ok(())
 }

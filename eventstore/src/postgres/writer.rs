@@ -18,10 +18,11 @@ use super::options::Options;
 use super::recent::Recent;
 use super::retry::Retry;
 use super::tenant_scope::WriteTxSettings;
-use super::{import, precheck, write};
+use super::{import, precheck, rekey, write};
 use crate::batch::LogHead;
 use crate::ledger::FirstNote;
 use crate::prepare::Request;
+use crate::rekey::Rekeying;
 use crate::transfer::ParsedChunk;
 use crate::{Clock, Position, StoreError, TenantId};
 
@@ -29,6 +30,9 @@ const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const FORGET_REFUSALS: &str = include_str!("forget_refusals.sql");
 const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
+
+/// How long a change of keys may take: all blind tags of a tenant change with its key.
+const REKEY_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a trial write may take: appends wait behind it.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
@@ -284,6 +288,38 @@ impl Writer {
             Ok(grown) => {
                 transaction.commit().await?;
                 Ok(grown.position())
+            }
+            Err(failure) => {
+                rollback(transaction).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Changes how keys are wrapped.
+    ///
+    /// # Errors
+    /// When it could not be done, or nobody knows whether it was: doing it again does it once.
+    pub(super) async fn rekey(&mut self, tenant: TenantId, rekeying: &Rekeying) -> Result<bool, StoreError> {
+        let mut retry = Retry::new(self.patience, 0);
+        loop {
+            let attempt = self.rekey_once(tenant, rekeying);
+            match timeout(REKEY_PATIENCE, attempt).await.unwrap_or_else(|_| Err(silence())) {
+                Ok(done) => return Ok(done),
+                Err(failure) => self.recover(failure, &mut retry, false).await?,
+            }
+        }
+    }
+
+    async fn rekey_once(&mut self, tenant: TenantId, rekeying: &Rekeying) -> Result<bool, Failure> {
+        self.recent.forget(tenant);
+        let mut transaction = self.begin(tenant).await?;
+        match rekey::write(&mut transaction, tenant, rekeying).await {
+            // A crash before this commit leaves the keys as they were, one after it as they are to be.
+            Ok(true) => transaction.commit().await.map(|()| true).map_err(Failure::from),
+            Ok(false) => {
+                rollback(transaction).await;
+                Ok(false)
             }
             Err(failure) => {
                 rollback(transaction).await;

@@ -12,12 +12,13 @@ use super::failure::Failure;
 use super::query::{self, LogBounds};
 use super::transaction::{begin, commit, rollback, undone};
 use super::wal_checkpoint::WalCheckpoints;
-use super::{import, precheck, row, write};
+use super::{import, precheck, rekey, row, write};
 use crate::batch::Batch;
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
 use crate::prepare::Request;
 use crate::queue::{Answer, Job, PendingAppend, Queue};
+use crate::rekey::Rekeying;
 use crate::transfer::ParsedChunk;
 use crate::watchers::Watchers;
 use crate::{Clock, Outcome, Position, StoreError, TenantId};
@@ -76,6 +77,10 @@ impl Batcher {
                 }
                 Job::Import(tenant, parsed, answer) => {
                     let outcome = self.import_chunk(tenant, &parsed).await;
+                    self.answer_one(answer, outcome);
+                }
+                Job::Rekey(tenant, rekeying, answer) => {
+                    let outcome = self.rekey(tenant, &rekeying).await;
                     self.answer_one(answer, outcome);
                 }
                 Job::Checkpoint { tenant, size, note, answer } => {
@@ -202,22 +207,12 @@ impl Batcher {
         for found in &behind {
             let tenant = TenantId(row::uuid(found, "tenant_id")?);
             begin(&mut self.connection).await?;
-            match self.index(tenant).await {
+            match index(&mut self.connection, tenant, &self.deferred_tags).await {
                 Ok(()) => commit(&mut self.connection).await?,
                 Err(failure) => return Err(undone(&mut self.connection, failure).await),
             }
         }
         Ok(())
-    }
-
-    async fn index(&mut self, tenant: TenantId) -> Result<(), Failure> {
-        let connection = &mut self.connection;
-        let (head, indexed) = query::head(connection, tenant).await?;
-        let bounds = LogBounds { position: head.position(), indexed };
-        let rows =
-            self.deferred_tags.rows(connection, tenant, bounds).await?.ok_or_else(|| bounds.went_back())?;
-        write::insert_tags(connection, tenant, rows).await?;
-        write::put_head(connection, tenant, &head, head.position()).await
     }
 
     async fn tenant_key(&mut self, tenant: TenantId, candidate: &[u8]) -> Result<Vec<u8>, Failure> {
@@ -244,6 +239,30 @@ impl Batcher {
         commit(connection).await?;
         self.watchers.moved(tenant, head.position());
         Ok(())
+    }
+
+    /// Changes how keys are wrapped, in a transaction of its own: what a crash leaves is the one form or the other.
+    async fn rekey(&mut self, tenant: TenantId, rekeying: &Rekeying) -> Result<bool, Failure> {
+        self.check_poison()?;
+        let connection = &mut self.connection;
+        let mut attempt = 1;
+        while let Err(failure) = begin(connection).await {
+            if !matches!(failure, Failure::Busy(_)) || attempt == BUSY_ATTEMPTS {
+                return Err(failure);
+            }
+            attempt += 1;
+        }
+        match rekey::write(connection, tenant, rekeying).await {
+            Ok(true) => commit(connection).await?,
+            Ok(false) => {
+                rollback(connection).await?;
+                return Ok(false);
+            }
+            Err(failure) => return Err(undone(connection, failure).await),
+        }
+        // What was wrapped by the former key stands in the write-ahead log until that is emptied.
+        self.checkpoints.erased();
+        Ok(true)
     }
 
     async fn save_checkpoint(&mut self, tenant: TenantId, size: u64, note: &str) -> Result<(), Failure> {
@@ -295,6 +314,19 @@ impl Batcher {
     }
 }
 
+/// Brings the index of tags up to the end of a log.
+async fn index(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    deferred_tags: &DeferredTagIndex,
+) -> Result<(), Failure> {
+    let (head, indexed) = query::head(connection, tenant).await?;
+    let bounds = LogBounds { position: head.position(), indexed };
+    let rows = deferred_tags.rows(connection, tenant, bounds).await?.ok_or_else(|| bounds.went_back())?;
+    write::insert_tags(connection, tenant, rows).await?;
+    write::put_head(connection, tenant, &head, head.position()).await
+}
+
 async fn save_checkpoint(
     connection: &mut SqliteConnection,
     tenant: TenantId,
@@ -320,6 +352,10 @@ async fn write_all(
     let (mut outcomes, mut moved) = (Vec::with_capacity(waiting.len()), Vec::new());
     for &(tenant, ref group) in waiting {
         let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
+        if requests.iter().any(|request| request.archived.is_some()) {
+            // What is read to index an entry must not have left the database.
+            index(transaction, tenant, deferred_tags).await?;
+        }
         let (precheck, indexed) = precheck::load(transaction, tenant, deferred_tags, &requests).await?;
         let mut batch = Batch::new(precheck, clock());
         let decided = requests.iter().enumerate().map(|(number, request)| batch.decide(number, request));

@@ -21,6 +21,7 @@ use super::query::{self, LogBounds};
 use crate::batch::Batch;
 use crate::prepare::{Prepared, Request};
 use crate::recent_tags::{RecentTags, TaggedEntry};
+use crate::segments::is_stub;
 use crate::{Entry, Position, QueryItem, StoreError, TenantId};
 
 /// How many entries are held for all tenants together, as long as no tenant has fewer than [`MIN_PER_TENANT`].
@@ -266,6 +267,10 @@ impl EntryTags {
             position: entry.position,
             what: error.to_string(),
         };
+        if is_stub(entry) {
+            // Another process has just moved it into a segment, and brought the index up to it before.
+            return Err(StoreError::Unavailable("entries are leaving the database".to_owned()));
+        }
         let envelope = entry.envelope().map_err(damaged)?;
         let tagged = TaggedEntry::new(envelope.event_type.into_owned(), envelope.tags.into_owned());
         Ok(Self { tagged, has_no_blind_tags: false })

@@ -9,7 +9,7 @@ use super::query::{self, clamped};
 use super::{SqliteStore, row};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;
-use crate::{Position, StoreError, TenantId};
+use crate::{Entry, Position, StoreError, TenantId};
 
 const RECORDS: &str = include_str!("records.sql");
 const TAGS: &str = include_str!("tags.sql");
@@ -38,16 +38,17 @@ impl LedgerStore for SqliteStore {
             .fetch_all(self.read_pool())
             .await
             .map_err(unread)?;
-        rows.iter()
-            .map(|found| {
-                Ok(Record {
-                    entry: row::entry(found)?,
-                    id: row::uuid(found, "id")?,
-                    event_type: row::get(found, "type")?,
-                    leaf: row::hash(found, "leaf_hash")?,
-                })
+        let entries = rows.iter().map(row::entry).collect::<Result<Vec<Entry>, StoreError>>()?;
+        let entries = self.filled(tenant, entries).await?;
+        let record = |(found, entry): (&SqliteRow, Entry)| {
+            Ok(Record {
+                entry,
+                id: row::uuid(found, "id")?,
+                event_type: row::get(found, "type")?,
+                leaf: row::hash(found, "leaf_hash")?,
             })
-            .collect()
+        };
+        rows.iter().zip(entries).map(record).collect()
     }
 
     async fn tags(

@@ -11,6 +11,7 @@ mod open;
 mod precheck;
 mod query;
 mod read;
+mod rekey;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
+use crate::segments::SegmentFolder;
 use crate::watchers::Watchers;
 use crate::{Clock, StoreError};
 pub use backup::backup;
@@ -54,6 +56,8 @@ pub struct Options {
     pub read_connections: u32,
     /// How many entries of a tenant may wait until their tags go into the index together.
     pub unindexed: usize,
+    /// The folder with the segments of cold entries, which need not be there; without it none can be read.
+    pub segments: Option<PathBuf>,
 }
 
 /// How many connections are worth reading a SQLite file at the same time: each has a thread and memory of its own, and
@@ -68,7 +72,14 @@ impl Options {
     /// The ordinary settings, with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, first_note: None, queue: 4_096, read_connections: readers(), unindexed: 16_384 }
+        Self {
+            clock,
+            first_note: None,
+            queue: 4_096,
+            read_connections: readers(),
+            unindexed: 16_384,
+            segments: None,
+        }
     }
 }
 
@@ -79,6 +90,7 @@ pub struct SqliteStore {
     reads: SqlitePool,
     watchers: Arc<Watchers>,
     deferred_tags: Arc<DeferredTagIndex>,
+    segments: SegmentFolder,
     gate: Gate,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -117,7 +129,8 @@ impl SqliteStore {
             poison: None,
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
-        let store = Arc::new(Self { file, jobs, reads, watchers, deferred_tags, gate, batcher });
+        let segments = SegmentFolder::new(options.segments);
+        let store = Arc::new(Self { file, jobs, reads, watchers, deferred_tags, segments, gate, batcher });
         for (tenant, position) in store.heads().await? {
             store.watchers.moved(tenant, position);
         }
@@ -149,6 +162,7 @@ impl SqliteStore {
             reads,
             watchers,
             deferred_tags,
+            segments: SegmentFolder::new(options.segments),
             gate: Gate::open(),
             batcher: Mutex::default(),
         }))

@@ -14,6 +14,7 @@ use super::{SqliteStore, row};
 use crate::batch::LogHead;
 use crate::prepare::Request;
 use crate::queue::Job;
+use crate::segments::{self, SegmentFolder};
 use crate::vault::WrappedKey;
 use crate::{
     Append, Entry, EventStore, Head, Intake, Outcome, Position, Query, QueryItem, Receipt, StoreError,
@@ -24,6 +25,7 @@ const RECEIPT: &str = include_str!("receipt.sql");
 const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("keys_known.sql");
 const HEADS: &str = include_str!("heads.sql");
+const IS_COLD: &str = include_str!("is_cold.sql");
 
 #[async_trait]
 impl EventStore for SqliteStore {
@@ -33,8 +35,11 @@ impl EventStore for SqliteStore {
     }
 
     async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
-        query::page(&mut connection, tenant, after, limit).await
+        let page = {
+            let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
+            query::page(&mut connection, tenant, after, limit).await?
+        };
+        self.filled(tenant, page).await
     }
 
     async fn read_matching(
@@ -50,8 +55,8 @@ impl EventStore for SqliteStore {
             return Ok(Vec::new());
         }
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
-        let connection: &mut SqliteConnection = &mut connection;
-        loop {
+        let found = loop {
+            let connection: &mut SqliteConnection = &mut connection;
             let bounds = query::bounds(connection, tenant).await?;
             let until = until.min(bounds.position);
             let range = (after, until, limit as usize);
@@ -61,9 +66,12 @@ impl EventStore for SqliteStore {
             {
                 let range = Range { tenant, after: clamped(after), until: clamped(until), limit };
                 let mut sql = matching_sql(&alternatives, &newest, &range);
-                return row::entries(&sql.build().fetch_one(connection).await.map_err(unavailable)?);
+                break row::entries(&sql.build().fetch_one(connection).await.map_err(unavailable)?)?;
             }
-        }
+        };
+        // A segment's tile is read by a connection of its own.
+        drop(connection);
+        self.filled(tenant, found).await
     }
 
     async fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {
@@ -128,6 +136,15 @@ impl EventStore for SqliteStore {
         Ok(self.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
     }
 
+    fn segments(&self) -> Option<&SegmentFolder> {
+        Some(&self.segments)
+    }
+
+    async fn is_cold(&self, tenant: TenantId, position: Position) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar(IS_COLD).bind(tenant.0.as_bytes().as_slice()).bind(clamped(position));
+        Ok(found.fetch_optional(self.read_pool()).await.map_err(unavailable)?.unwrap_or(false))
+    }
+
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.watchers.subscribe(tenant)
     }
@@ -142,6 +159,16 @@ impl EventStore for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Entries as they stand in the tables, and the bytes of cold ones from their segments.
+    pub(super) async fn filled(
+        &self,
+        tenant: TenantId,
+        mut entries: Vec<Entry>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        segments::fill(&self.segments, self, tenant, &mut entries).await?;
+        Ok(entries)
+    }
+
     pub(super) async fn heads(&self) -> Result<Vec<(TenantId, Position)>, StoreError> {
         let rows = sqlx::query(HEADS).fetch_all(self.read_pool()).await.map_err(unavailable)?;
         rows.iter()

@@ -1,5 +1,7 @@
 //! Writes what a batch accepted.
 
+use std::ops::RangeInclusive;
+
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
@@ -26,6 +28,7 @@ const INSERT_TAGS: &str = include_str!("insert_tags.sql");
 const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEY: &str = include_str!("destroy_key.sql");
 const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
+const ARCHIVE_ENTRIES: &str = include_str!("archive_entries.sql");
 const FORGET_TAG: &str = include_str!("forget_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
@@ -66,7 +69,8 @@ pub(super) async fn write(
     let leaves: Vec<Hash> = staged.iter().map(|event| event.leaf).collect();
     write_tiles(connection, tenant, before, &leaves).await?;
     erase(connection, tenant, batch.erased()).await?;
-    forget(connection, tenant, batch.forgotten()).await
+    forget(connection, tenant, batch.forgotten()).await?;
+    archive(connection, tenant, batch.archived()).await
 }
 
 /// `[type, offset, length]` of each entry.
@@ -202,6 +206,26 @@ pub(super) async fn erase(
                 .bind(subject.as_bytes().as_slice())
                 .execute(&mut *connection)
                 .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties the rows of entries whose bytes are in segments.
+async fn archive(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    archived: &[&RangeInclusive<Position>],
+) -> Result<(), Failure> {
+    for positions in archived {
+        let emptied = sqlx::query(ARCHIVE_ENTRIES)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(positions.start().cast_signed())
+            .bind(positions.end().cast_signed())
+            .execute(&mut *connection)
+            .await?;
+        if emptied.rows_affected() != positions.end() - positions.start() + 1 {
+            return Err(Failure::damaged(*positions.start(), "entries are missing"));
         }
     }
     Ok(())

@@ -7,6 +7,8 @@
 
 mod actors;
 mod keys;
+mod replacement;
+mod root_keys;
 mod sealing;
 mod wrapped_key;
 
@@ -22,6 +24,9 @@ use crate::{EventStore, StoreError, TenantId};
 pub(crate) use actors::actor_text_key;
 pub use actors::{ActorKey, ActorText, OfActor};
 pub use keys::{DataKey, RootKey, TenantKey};
+pub use replacement::Replacement;
+pub use root_keys::RootKeys;
+pub(crate) use root_keys::tenant_key_of;
 pub use sealing::AlsoAbout;
 use sealing::Place;
 pub(crate) use sealing::sealed_keys;
@@ -32,6 +37,8 @@ const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// How many tenants' keys are kept unwrapped.
 const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
+/// How often keys are read that do not open: both may have changed between the reading of the one and of the other.
+const OPENING_ATTEMPTS: u32 = 3;
 /// How many actors' keys are kept unwrapped.
 const CACHED_ACTOR_KEYS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
@@ -67,8 +74,8 @@ pub struct Opening<'a> {
 /// process is honoured by every opening that begins after it.
 pub struct Vault {
     store: Arc<dyn EventStore>,
-    root: RootKey,
-    tenants: Mutex<LruCache<TenantId, TenantKey>>,
+    roots: Arc<dyn RootKeys>,
+    tenants: Mutex<LruCache<TenantId, CachedTenantKey>>,
     subjects: Mutex<LruCache<(TenantId, Uuid), CachedKey>>,
     actors: Mutex<LruCache<(TenantId, String), ActorKey>>,
 }
@@ -82,13 +89,20 @@ struct CachedKey {
     key: Option<DataKey>,
 }
 
+/// A tenant's key, with the number of erasures that its log had seen when it was read: a replacement counts as one.
+#[derive(Clone)]
+struct CachedTenantKey {
+    erasures: u64,
+    key: TenantKey,
+}
+
 impl Vault {
-    /// A vault over the keys in this store, the outermost of which is wrapped by `root`.
+    /// A vault over the keys in this store, the outermost of which are wrapped by the newest of these.
     #[must_use]
-    pub fn new(store: Arc<dyn EventStore>, root: RootKey) -> Self {
+    pub fn new(store: Arc<dyn EventStore>, roots: impl RootKeys) -> Self {
         Self {
             store,
-            root,
+            roots: Arc::new(roots),
             tenants: Mutex::new(LruCache::new(CACHED_TENANT_KEYS)),
             subjects: Mutex::new(LruCache::new(CACHED_DATA_KEYS)),
             actors: Mutex::new(LruCache::new(CACHED_ACTOR_KEYS)),
@@ -228,7 +242,7 @@ impl Vault {
         place: Uuid,
         secret: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        Ok(self.tenant_key(tenant).await?.seal_secret(tenant, place, secret))
+        Ok(self.read_tenant_key(tenant).await?.key.seal_secret(tenant, place, secret))
     }
 
     /// The secret that [`Self::seal_secret`] sealed for this place.
@@ -242,11 +256,28 @@ impl Vault {
         place: Uuid,
         sealed: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        let opened = self.tenant_key(tenant).await?.open_secret(tenant, place, sealed);
+        if let Ok(opened) = self.tenant_key(tenant).await?.open_secret(tenant, place, sealed) {
+            return Ok(opened);
+        }
+        // Another process may have replaced the key.
+        let opened = self.read_tenant_key(tenant).await?.key.open_secret(tenant, place, sealed);
         opened.map_err(|_| StoreError::Damaged {
             position: 0,
             what: format!("the secret kept for {place} does not open"),
         })
+    }
+
+    /// How many erasures there had been when the key was read that wraps and blinds for this tenant
+    /// ([`crate::Append::erasures_seen`]): an append of new keys or blind tags names it, or it would bring what a key that was
+    /// replaced meanwhile has made. Not `fresh`, it is the key as this process knew it last.
+    ///
+    /// # Errors
+    /// When the tenant's key cannot be read or opened.
+    pub async fn tenant_key_seen(&self, tenant: TenantId, fresh: bool) -> Result<u64, StoreError> {
+        if let Some(known) = locked(&self.tenants).get(&tenant).filter(|_| !fresh) {
+            return Ok(known.erasures);
+        }
+        Ok(self.read_tenant_key(tenant).await?.erasures)
     }
 
     /// The keys of those of the subjects that ever had one.
@@ -273,28 +304,55 @@ impl Vault {
         if missing.is_empty() {
             return Ok(keys);
         }
-        let tenant_key = self.tenant_key(tenant).await?;
-        for stored in self.store.data_keys(tenant, &missing).await? {
-            let known =
-                CachedKey { erasures, key_id: stored.key_id, key: unwrapped(&tenant_key, tenant, &stored)? };
-            locked(&self.subjects).put((tenant, stored.subject), known.clone());
-            keys.insert(stored.subject, known);
+        let mut tenant_key = self.tenant_key_at(tenant, erasures).await?;
+        for attempt in 1.. {
+            let stored = self.store.data_keys(tenant, &missing).await?;
+            let opened = stored.into_iter().map(|stored| {
+                let key = unwrapped(&tenant_key, tenant, &stored)?;
+                Ok((stored.subject, CachedKey { erasures, key_id: stored.key_id, key }))
+            });
+            match opened.collect::<Result<Vec<_>, StoreError>>() {
+                Ok(opened) => {
+                    let mut cache = locked(&self.subjects);
+                    for (subject, known) in opened {
+                        cache.put((tenant, subject), known.clone());
+                        keys.insert(subject, known);
+                    }
+                    break;
+                }
+                // The tenant's key may have been replaced, and the keys rewrapped, between the two reads.
+                Err(_) if attempt < OPENING_ATTEMPTS => tenant_key = self.read_tenant_key(tenant).await?.key,
+                Err(error) => return Err(error),
+            }
         }
         Ok(keys)
     }
 
     async fn tenant_key(&self, tenant: TenantId) -> Result<TenantKey, StoreError> {
-        if let Some(key) = locked(&self.tenants).get(&tenant) {
-            return Ok(key.clone());
+        if let Some(known) = locked(&self.tenants).get(&tenant) {
+            return Ok(known.key.clone());
         }
-        let candidate = self.root.wrap(tenant, &self.root.first_tenant_key(tenant));
+        Ok(self.read_tenant_key(tenant).await?.key)
+    }
+
+    /// The tenant's key as it was after this number of erasures, or is by now.
+    async fn tenant_key_at(&self, tenant: TenantId, erasures: u64) -> Result<TenantKey, StoreError> {
+        if let Some(known) = locked(&self.tenants).get(&tenant).filter(|known| known.erasures >= erasures) {
+            return Ok(known.key.clone());
+        }
+        Ok(self.read_tenant_key(tenant).await?.key)
+    }
+
+    async fn read_tenant_key(&self, tenant: TenantId) -> Result<CachedTenantKey, StoreError> {
+        // Read before the key, as for the keys of subjects.
+        let erasures = self.store.erasures(tenant).await?;
+        let newest = self.roots.newest();
+        let candidate = newest.wrap(tenant, &newest.first_tenant_key(tenant));
         let stored = self.store.tenant_key(tenant, candidate).await?;
-        let key = self.root.unwrap(tenant, &stored).map_err(|_| StoreError::Damaged {
-            position: 0,
-            what: format!("the key of tenant {tenant} does not open: is this the right root key?"),
-        })?;
-        locked(&self.tenants).put(tenant, key.clone());
-        Ok(key)
+        let (key, _) = root_keys::opened(&*self.roots, tenant, &stored)?;
+        let known = CachedTenantKey { erasures, key };
+        locked(&self.tenants).put(tenant, known.clone());
+        Ok(known)
     }
 }
 

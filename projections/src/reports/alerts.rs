@@ -93,7 +93,7 @@ pub struct AlertsReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The IANA time zone of the days.
     pub zone: String,
@@ -117,7 +117,6 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let AlertsQuery { at, filter, zone, zones, .. } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
         let today = zones.local(*zone, at.effective_at).date();
         let to = query.to.map_or(today, |to| to.min(today));
@@ -143,7 +142,7 @@ impl ReportSnapshot {
             pipeline: definition.pipeline.key.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position,
+            position: known,
             zone: zone.name().to_owned(),
             tzdb: zones.version_of(*zone).to_owned(),
             from,

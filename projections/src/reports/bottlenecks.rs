@@ -81,7 +81,7 @@ pub struct BottlenecksReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// When the window begins.
     pub from: DateTime<Utc>,
@@ -116,7 +116,6 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let BottlenecksQuery { at, window, filter, convert } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
         let pasts = pasts(snapshot, known).await?;
         let end = window.to.map_or(at.effective_at, |to| to.min(at.effective_at));
@@ -172,7 +171,7 @@ impl ReportSnapshot {
             pipeline: definition.pipeline.key.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position,
+            position: known,
             from,
             to: end,
             currency: convert.as_ref().map(|(_, currency)| currency.clone()),

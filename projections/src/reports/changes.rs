@@ -93,7 +93,7 @@ pub struct WaterfallReport {
     pub from: MomentReport,
     /// The second moment.
     pub to: MomentReport,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The types of stage whose cycles are the value.
     #[schema(value_type = Vec<String>)]
@@ -183,7 +183,7 @@ impl ReportSnapshot {
     ) -> Result<WaterfallReport> {
         let snapshot = &mut self.0;
         let (from, to) = (known(snapshot, &query.from).await?, known(snapshot, &query.to).await?);
-        let position = snapshot.position;
+        let position = from.max(to);
         let states = states(snapshot, definition, query, (from, to)).await?;
         let moment = |at: &AsOf, known_position| MomentReport {
             effective_at: at.effective_at,
@@ -233,7 +233,7 @@ impl ReportSnapshot {
     ) -> Result<(ChangedCycles, Position)> {
         let snapshot = &mut self.0;
         let (from, to) = (known(snapshot, &query.from).await?, known(snapshot, &query.to).await?);
-        let position = snapshot.position;
+        let position = from.max(to);
         let states = states(snapshot, definition, query, (from, to)).await?;
         let bucket = states.changes(part).remove(&kind).unwrap_or_default();
         let is_beyond = |id: &&CycleId| after.is_none_or(|after| **id > after);
@@ -242,7 +242,8 @@ impl ReportSnapshot {
         let more = shown.len() > limit;
         shown.truncate(limit);
         let ids: Vec<Uuid> = shown.iter().map(|(customer, _)| *customer).collect();
-        let names = names(snapshot, &ids).await?;
+        let mut named = names(snapshot, &ids, &query.from).await?;
+        named.extend(names(snapshot, &ids, &query.to).await?);
         let (before, after) = states.part(part);
         let item = |id: &CycleId| {
             let stage = |state: &State| {
@@ -252,7 +253,7 @@ impl ReportSnapshot {
             let amount = |state: &State| state.get(id)?.amount.as_ref().map(MoneyReport::of);
             ChangedCycle {
                 customer_id: id.0,
-                name: names.get(&id.0).cloned(),
+                name: named.get(&id.0).cloned(),
                 cycle: id.1,
                 stage_before: stage(before),
                 stage_after: stage(after),

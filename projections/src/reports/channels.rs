@@ -117,7 +117,7 @@ pub struct ChannelsReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// From when on cycles that began count; null for all.
     pub from: Option<DateTime<Utc>>,
@@ -159,7 +159,6 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let ChannelsQuery { at, window, filter, attribution } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let pasts = pasts(snapshot, known).await?;
         let touches = touches::load(snapshot, known).await?;
         let span = Span::of(window, at);
@@ -212,7 +211,7 @@ impl ReportSnapshot {
             pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position,
+            position: known,
             from: window.from,
             to: instant(span.end),
             attribution: *attribution,

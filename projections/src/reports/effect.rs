@@ -61,7 +61,7 @@ pub struct EffectReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// From when on conversations count; null for all.
     pub from: Option<DateTime<Utc>>,
@@ -82,7 +82,6 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let EffectQuery { at, window, filter } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let (within, span) = (i64::from(DAYS) * DAY, Span::of(window, at));
         let ripe = at.micros().saturating_sub(within);
         let span = if span.end > ripe { span.ending(ripe.saturating_add(1).max(span.from)) } else { span };
@@ -122,7 +121,7 @@ impl ReportSnapshot {
             pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position,
+            position: known,
             from: window.from,
             to: instant(span.end),
             days: DAYS,

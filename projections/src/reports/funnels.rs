@@ -35,7 +35,8 @@ pub enum Counting {
     /// The same as `entered`, divided: those that came to the next stage in the window by those that came to this one. They
     /// need not be the same, so that it is no probability, and may exceed 1.
     Period,
-    /// Cycles that ended in the window: won, and won or lost.
+    /// Cycles that ended in the window: won, and won or lost. The snapshot win rate.
+    #[serde(alias = "snapshot_win_rate", alias = "snapshot win rate")]
     Snapshot,
 }
 
@@ -141,7 +142,7 @@ pub struct FunnelReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The pipeline versions that the records are of, in order.
     pub versions: Vec<u32>,
@@ -195,9 +196,8 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let FunnelQuery { at, filter, .. } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
-        Ok(FunnelReport::of(&journeys, definition, query, position))
+        Ok(FunnelReport::of(&journeys, definition, query, known))
     }
 }
 

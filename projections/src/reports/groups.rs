@@ -2,7 +2,7 @@
 //! and those of them whose own fields hold something.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
@@ -15,13 +15,14 @@ use super::{journeys, known, pasts};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::field_values;
-use crate::models::board::versions::{self, CustomerVersion};
+use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
 use crate::models::dwell::{self, Window};
 use crate::models::snapshot::Snapshot;
-use crate::query::{AnyOf, AsOf, CohortFilter};
+use crate::query::{AnyOf, AsOf, CohortFilter, StaySubStatus};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::cycles::{Outcome, cycles};
+use crate::stats::journeys::{Stay, stays};
 use crate::stats::{JourneySet, Micros};
 
 /// By what a report is divided.
@@ -41,7 +42,7 @@ pub enum GroupKey {
     Profile(ProfileField),
     /// The pipeline version under which the customer last moved.
     Version,
-    /// The sub-status that the customer's journey in the pipeline stands in.
+    /// The sub-status that the customer's journey in the pipeline stands in; of a report that counts stays, each stay's own.
     SubStatus,
     /// The reason with which the customer's last cycle was lost.
     LostReason,
@@ -101,6 +102,12 @@ impl GroupKey {
         }
     }
 
+    /// Whether it divides the window, and not the customers.
+    #[must_use]
+    pub fn is_of_time(&self) -> bool {
+        self.months().is_some()
+    }
+
     /// Over how many months a group goes; none for a group of customers.
     fn months(&self) -> Option<u32> {
         match self {
@@ -133,11 +140,25 @@ impl GroupKey {
     }
 }
 
+/// What a report counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Customers, or their cycles and moves: each customer is in one group.
+    Customers,
+    /// Stays, of which each has a sub-status of its own: a customer is in the group of each that one of its stays has.
+    Stays,
+}
+
 /// By what a report is divided, and who counts at all.
 #[derive(Debug, Clone)]
 pub struct GroupsQuery {
     /// The two times.
     pub at: AsOf,
+    /// Earlier moments that the report looks at, too: who counts at one of them is in a group, by what it is at the two times, or
+    /// by what it was then where it is gone.
+    pub earlier: Vec<AsOf>,
+    /// What the report counts.
+    pub counted: Counted,
     /// Whose customers.
     pub filter: CohortFilter,
     /// The window that is divided.
@@ -155,6 +176,8 @@ pub struct GroupsQuery {
 pub struct Group {
     /// The value of each key; null where the customer has none.
     pub key: Values,
+    /// How many customers.
+    pub members: usize,
     /// The customers.
     pub filter: CohortFilter,
     /// The part of the window.
@@ -183,11 +206,13 @@ impl ReportSnapshot {
             true => field_values::load(snapshot, query.at.micros(), known).await?,
             false => HashMap::new(),
         };
-        let mut members: BTreeMap<Values, BTreeSet<Uuid>> = BTreeMap::new();
-        for journey in 0..journeys.len() {
-            let customer = journeys.customer(journey);
+        let begun = journeys.began_at().map_or(query.at.effective_at, instant);
+        let spans = spans(&query.keys, query.window, begun, &query.at);
+        let of_stays = query.counted == Counted::Stays && query.keys.contains(&GroupKey::SubStatus);
+        let mut members: BTreeMap<(Values, Option<StaySubStatus>), BTreeSet<Uuid>> = BTreeMap::new();
+        let mut add = |customer: Uuid, pasts: &CustomerVersions, stays: BTreeSet<Option<String>>| {
             let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-            let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { continue };
+            let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { return };
             let keys = query.keys.iter().filter(|key| key.months().is_none());
             let member = Member {
                 teams: &query.teams,
@@ -196,18 +221,44 @@ impl ReportSnapshot {
                 fields: fields.get(&customer),
                 declared: &query.declared,
             };
-            let values = keys.map(|key| (key.word().into_owned(), key.of(then, &member))).collect();
-            members.entry(values).or_default().insert(customer);
+            let values: Values = keys.map(|key| (key.word().into_owned(), key.of(then, &member))).collect();
+            if !of_stays {
+                members.entry((values, None)).or_default().insert(customer);
+                return;
+            }
+            for own in stays {
+                let word = GroupKey::SubStatus.word().into_owned();
+                let values = values.clone().into_iter().chain([(word, own.clone())]).collect::<Values>();
+                members.entry((values, Some(StaySubStatus(own)))).or_default().insert(customer);
+            }
+        };
+        for journey in 0..journeys.len() {
+            let customer = journeys.customer(journey);
+            let own = |(_, window): &(Values, Window)| {
+                let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+                own_sub_statuses(&journeys, journey, past, (pipeline, window.last(&query.at)))
+            };
+            let stays = if of_stays { spans.iter().flat_map(own).collect() } else { BTreeSet::new() };
+            add(customer, &pasts, stays);
         }
-        let begun = journeys.began_at().map_or(query.at.effective_at, instant);
-        let spans = spans(&query.keys, query.window, begun, &query.at);
-        let each = members.into_iter().flat_map(|(values, customers)| {
-            let customers = Arc::new(customers);
-            let filter = CohortFilter { among: Some(customers), ..query.filter.clone() };
+        let mut met: HashSet<Uuid> = (0..journeys.len()).map(|journey| journeys.customer(journey)).collect();
+        for at in &query.earlier {
+            let known = super::known(snapshot, at).await?;
+            let journeys = super::journeys(snapshot, pipeline, at, known, &query.filter).await?;
+            let then = super::pasts(snapshot, known).await?;
+            let numbers = 0..journeys.len();
+            for customer in numbers.map(|journey| journeys.customer(journey)).filter(|one| met.insert(*one)) {
+                let told = if pasts.contains_key(&customer) { &pasts } else { &then };
+                add(customer, told, BTreeSet::new());
+            }
+        }
+        let each = members.into_iter().flat_map(|((values, stays), customers)| {
+            let (members, customers) = (customers.len(), Arc::new(customers));
+            let filter = CohortFilter { among: Some(customers), stays, ..query.filter.clone() };
             spans.iter().map(move |(time, window)| {
                 let key =
                     values.iter().chain(time).map(|(name, value)| (name.clone(), value.clone())).collect();
-                Group { key, filter: filter.clone(), window: *window }
+                Group { key, members, filter: filter.clone(), window: *window }
             })
         });
         Ok(each.collect())
@@ -253,6 +304,20 @@ impl Member<'_> {
         let words = words(kind, self.fields?.get(key)?);
         (!words.is_empty()).then(|| words.join(", "))
     }
+}
+
+/// The sub-statuses of the stays of a journey that had begun by an instant.
+fn own_sub_statuses(
+    journeys: &JourneySet,
+    journey: usize,
+    past: &[CustomerVersion],
+    (pipeline, last): (&str, Micros),
+) -> BTreeSet<Option<String>> {
+    let ended = journeys.ended(journey, last).map(|(at, _)| at);
+    let own = |stay: Stay| {
+        versions::own_sub_status(past, pipeline, (stay.entered, stay.seen_last(ended, last))).cloned()
+    };
+    stays(journeys.until(journey, last)).into_iter().map(own).collect()
 }
 
 /// The reasons of those customers whose last cycle was lost with one.

@@ -167,7 +167,7 @@ pub struct LatencyReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The pipeline versions that the records are of, in order.
     pub versions: Vec<u32>,
@@ -239,7 +239,6 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let pipeline = &*definition.pipeline;
         let known = known(snapshot, &query.at).await?;
-        let position = snapshot.position;
         let span = Span::of(&query.window, &query.at);
         let permitted = i64::try_from(query.sla_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let journeys = journeys(snapshot, &pipeline.key, &query.at, known, &query.filter).await?;
@@ -264,7 +263,7 @@ impl ReportSnapshot {
             pipeline: pipeline.key.clone(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,
-            position,
+            position: known,
             versions: journeys.versions(span.last),
             from: query.window.from,
             to: instant(span.end),
@@ -442,7 +441,7 @@ async fn late(
     let more = begin + shown.len() < changes.len();
     let next_cursor = shown.last().filter(|_| more).map(cursor);
     let ids: Vec<Uuid> = shown.iter().map(|change| change.customer).collect();
-    let names = names(snapshot, &ids).await?;
+    let names = names(snapshot, &ids, &query.at).await?;
     let mut items = Vec::with_capacity(shown.len());
     for change in shown {
         let stage = journeys.stages.text(change.record.stage);

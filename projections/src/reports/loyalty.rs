@@ -123,7 +123,7 @@ pub struct LoyaltyReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// From when on purchases count; null for all.
     pub from: Option<DateTime<Utc>>,
@@ -169,7 +169,6 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let LoyaltyQuery { at, window, filter, kind, min_count, pages } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let pipeline = &definition.pipeline.key;
         let journeys = journeys(snapshot, pipeline, at, known, filter).await?;
         let pasts = pasts(snapshot, known).await?;
@@ -210,7 +209,7 @@ impl ReportSnapshot {
             (-i64::try_from(one.purchases).unwrap_or(i64::MAX), one.customer_id, 0)
         })?;
         let shown: Vec<Uuid> = customers.items.iter().map(|one| one.customer_id).collect();
-        let names = names(snapshot, &shown).await?;
+        let names = names(snapshot, &shown, at).await?;
         for one in &mut customers.items {
             one.name = names.get(&one.customer_id).cloned();
         }
@@ -218,7 +217,7 @@ impl ReportSnapshot {
             pipeline: pipeline.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position,
+            position: known,
             from: window.from,
             to: instant(window.end(at)),
             kind: kind.as_str().to_owned(),

@@ -109,9 +109,9 @@ async fn journeys(
     Ok(Population::of(snapshot, filter, at.micros(), known, None).await?.keep(journeys))
 }
 
-/// What customers are called, of those who have a name that is known.
-async fn names(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
-    Ok(names::of(snapshot, ids).await?.into_iter().collect())
+/// What customers were called, of those who had a name that is known.
+async fn names(snapshot: &mut Snapshot, ids: &[Uuid], at: &AsOf) -> Result<HashMap<Uuid, String>> {
+    names::then(snapshot, ids, at).await
 }
 
 /// A window in microseconds; its end is no later than the instant asked about.

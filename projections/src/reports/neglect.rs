@@ -87,7 +87,7 @@ pub struct NeglectReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// By owner, pipeline and stage: customers in a stage in which deals are worked.
     pub rows: Vec<NeglectRow>,
@@ -108,7 +108,6 @@ impl ReportSnapshot {
     ) -> Result<NeglectReport> {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
-        let position = snapshot.position;
         let done = activities::activities(snapshot, known, query.at.micros()).await?;
         let mut cells = Vec::new();
         for definition in definitions {
@@ -117,7 +116,7 @@ impl ReportSnapshot {
         // Of one owner, in the order of pipelines and of stages.
         cells.sort_by(|(one, ..), (other, ..)| (&one.kind, &one.id).cmp(&(&other.kind, &other.id)));
         let ids: Vec<Uuid> = cells.iter().flat_map(|(.., cell)| shown(cell)).map(|(_, id)| id).collect();
-        let names = names(snapshot, &ids).await?;
+        let names = names(snapshot, &ids, &query.at).await?;
         let at = &query.at;
         let customer = |(untouched, id): Untouched| NeglectedCustomer {
             customer_id: id,
@@ -144,7 +143,7 @@ impl ReportSnapshot {
             pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position,
+            position: known,
             rows: cells.into_iter().map(row).collect(),
         })
     }

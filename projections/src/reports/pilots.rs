@@ -112,7 +112,7 @@ pub struct PilotComparison {
     pub judged_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// More than N seconds without activity is too long.
     pub silence_seconds: u64,
@@ -147,7 +147,6 @@ impl ReportSnapshot {
     pub async fn pilot(&mut self, definition: &Definition, query: &PilotQuery) -> Result<PilotComparison> {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
-        let position = snapshot.position;
         let pasts = pasts(snapshot, known).await?;
         let asked = QualityQuery {
             at: query.at,
@@ -174,7 +173,7 @@ impl ReportSnapshot {
         Ok(PilotComparison {
             judged_at: query.at.effective_at,
             known_at: query.at.known_at,
-            position,
+            position: known,
             silence_seconds: query.silence_seconds,
             horizon_seconds: query.horizon_seconds,
             leak_rate: apart(leaks(&pilot), leaks(&rest)),

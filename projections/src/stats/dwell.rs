@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::incidence::{Incidence, aalen_johansen};
-use super::journeys::{CensoringEvent, stays};
+use super::journeys::{CensoringEvent, Stay, stays};
 use super::survival::{Curve, Subject, kaplan_meier};
 use super::{JourneySet, Micros, quantile, seconds};
 
@@ -135,6 +135,9 @@ struct Tally {
     censored: BTreeMap<CensoringEvent, usize>,
 }
 
+/// Which stays of a journey count, by its number: all, without a test.
+pub type StayTest<'a> = Option<&'a dyn Fn(usize, &Stay) -> bool>;
+
 /// The dwell figures of every stage, by stage number.
 ///
 /// `is_final(stage, version)` tells the stages of type won and lost in the version that a stay is of. `elapsed(journey, from, to)` is the clock: how much time
@@ -146,16 +149,31 @@ pub fn dwell(
     is_final: impl Fn(u32, u16) -> bool,
     elapsed: impl Fn(usize, Micros, Micros) -> Micros,
 ) -> Vec<StageDwell> {
+    dwell_of(journeys, question, None, is_final, elapsed)
+}
+
+/// The same of the stays that count.
+#[must_use]
+pub fn dwell_of(
+    journeys: &JourneySet,
+    question: &Question,
+    counts: StayTest<'_>,
+    is_final: impl Fn(u32, u16) -> bool,
+    elapsed: impl Fn(usize, Micros, Micros) -> Micros,
+) -> Vec<StageDwell> {
     let mut tallies = vec![Tally::default(); journeys.stages.len()];
     let within = |at: Micros| question.from.is_none_or(|from| at >= from);
     for (journey, records) in journeys.journeys(question.last) {
+        let all = stays(records);
+        let is_counted = |stay: &Stay| counts.is_none_or(|counts| counts(journey, stay));
         for record in records.iter().filter(|record| record.repeat && within(record.at)) {
-            tallies[record.stage as usize].repeats += 1;
+            let of = all.iter().rev().find(|stay| stay.stage == record.stage && stay.entered <= record.at);
+            tallies[record.stage as usize].repeats += usize::from(of.is_none_or(is_counted));
         }
         let ended = journeys.ended(journey, question.last);
         let last_seen = ended.map_or(question.until, |(at, _)| at);
         let mut seen: Vec<(u32, usize)> = Vec::new();
-        for stay in stays(records) {
+        for stay in all.into_iter().filter(is_counted) {
             if question.unit == Unit::Customer && stay.ordinal > 1 {
                 continue;
             }

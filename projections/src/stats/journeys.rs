@@ -111,6 +111,16 @@ pub struct Stay {
     pub left: Option<(Micros, u32)>,
 }
 
+impl Stay {
+    /// The last instant at which it was seen, itself included: just before it ended or its observation did, or the last one that
+    /// counts. Before it began, where it has no length.
+    #[must_use]
+    pub fn seen_last(&self, ended: Option<Micros>, last: Micros) -> Micros {
+        let end = self.left.map(|(left, _)| left).or(ended);
+        end.map_or(last, |end| end.saturating_sub(1))
+    }
+}
+
 /// The records of many journeys, each journey's in effective order.
 #[derive(Debug, Clone, Default)]
 pub struct JourneySet {

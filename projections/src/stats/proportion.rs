@@ -31,7 +31,10 @@ pub fn wilson(successes: f64, trials: f64) -> Option<Share> {
     let scale = 1.0 + z2 / trials;
     let centre = (share + z2 / (2.0 * trials)) / scale;
     let spread = Z * (share * (1.0 - share) / trials + z2 / (4.0 * trials * trials)).max(0.0).sqrt() / scale;
-    Some(Share { share, low: (centre - spread).max(0.0), high: (centre + spread).min(1.0) })
+    // Of none and of all the end is exact, which rounding would miss by a hair.
+    let low = if successes <= 0.0 { 0.0 } else { (centre - spread).max(0.0) };
+    let high = if successes >= trials { 1.0 } else { (centre + spread).min(1.0) };
+    Some(Share { share, low, high })
 }
 
 /// The difference of two shares, the first less the second, with the 95% interval that their Wilson intervals give
@@ -140,7 +143,12 @@ mod tests {
             "{share:?}"
         );
         let none = wilson(0.0, 10.0).unwrap();
-        assert!(none.low.abs() < 1e-15 && near(none.high, 0.277_532_799_862_889), "{none:?}");
+        assert!(near(none.high, 0.277_532_799_862_889), "{none:?}");
+        for trials in 1..200 {
+            let trials = f64::from(trials);
+            let ends = (wilson(0.0, trials).unwrap().low, wilson(trials, trials).unwrap().high);
+            assert_eq!(ends, (0.0, 1.0), "of {trials}");
+        }
         assert!(near(wilson(10.0, 10.0).unwrap().low, 0.722_467_200_137_111));
         assert_eq!(wilson(0.0, 0.0), None);
     }

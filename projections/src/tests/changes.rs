@@ -18,9 +18,9 @@ use crate::reports::changes::{ChangeReport, ChangesQuery, ValueReport, Waterfall
 use crate::stats::changes::{ChangeKind, Part};
 use crate::{AsOf, CohortFilter, Projections};
 
-type Moment = (i64, u64);
+pub(super) type Moment = (i64, u64);
 
-fn at((hours, known): Moment) -> AsOf {
+pub(super) fn at((hours, known): Moment) -> AsOf {
     AsOf { effective_at: hour(hours), known_at: hour(20_000), known_position: Some(known) }
 }
 
@@ -28,12 +28,12 @@ pub(super) fn definition() -> Definition {
     Definition { pipeline: Arc::new(pipeline()), versions: Arc::new(Versions::default()) }
 }
 
-fn query(from: Moment, to: Moment, filter: CohortFilter) -> ChangesQuery {
+pub(super) fn query(from: Moment, to: Moment, filter: CohortFilter) -> ChangesQuery {
     let types = vec![StageType::Open, StageType::Dormant, StageType::Paused];
     ChangesQuery { from: at(from), to: at(to), filter, types, period: None, convert: None }
 }
 
-async fn changes(projections: &Projections, query: &ChangesQuery) -> WaterfallReport {
+pub(super) async fn changes(projections: &Projections, query: &ChangesQuery) -> WaterfallReport {
     let mut reports = projections.reports(TENANT).await.unwrap();
     reports.changes(&definition(), query, &|_, _, _| String::new()).await.unwrap()
 }

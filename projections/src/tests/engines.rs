@@ -146,9 +146,11 @@ const MANY: &str = "
         CASE n % 50 WHEN 0 THEN 'correction' WHEN 1 THEN 'follow_up' END, NULL, NULL, NULL, NULL, NULL, NULL
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
-    INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
-        NULL, NULL, NULL, NULL, '[]', NULL, NULL, NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, 0, '[]', NULL, '[]', '{}', 1, 'x-' || n, '', '', n, 0,
-        '{}', n
+    INSERT INTO board_customer (tenant_id, generation, customer, created_position, version, external_id, contacts, owner_kind, owner_id,
+        owned_since, tags, erased, profile, touches, withdrawn, documents, contents, distinct_from, looks_since, search_text,
+        search_contacts, tier_order, value_order, at_risk, valid_times, tracked_until)
+    SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, '[]', 'rep', 'li', n, '[]', 0, '{}', '[]', 0, '[]', '[]', '{}', 1, 'x-' || n, '', '',
+        n, 0, '{}', n
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_card SELECT t.id, 1, md5(n::text)::uuid, 'sales', 1, 1, 'new', NULL, n, n, n, n

@@ -3,6 +3,7 @@
 //! A [`Browser`] is one process; a [`Page`] is a tab with cookies of its own, so that journeys share the process and
 //! nothing else. A journey that fails leaves a picture of each of its pages under `target/browser`.
 
+mod axe;
 mod connection;
 mod page;
 mod stage;

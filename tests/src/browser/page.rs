@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::axe;
 use super::connection::{Connection, PATIENCE};
 use crate::repository;
 
@@ -241,6 +242,18 @@ impl Page {
              }).filter(([size]) => size < 11)",
         );
         assert_eq!(small, json!([]), "letters of {}", self.place());
+    }
+
+    /// Insists that everybody can use the page, as far as axe-core can tell: with a screen reader, by keyboard, in both colour
+    /// schemes.
+    pub fn insist_everybody_can_use_it(&self) {
+        let Some(script) = axe::script() else { return };
+        let _ = self.try_value(&format!("{script}; 0"));
+        let found = self.value(
+            "axe.run(document, {resultTypes: ['violations']}).then(told => told.violations.map(one => \
+             `${one.impact} ${one.id}: ${one.nodes.slice(0, 3).map(node => node.target.join(' ')).join('; ')}`))",
+        );
+        assert_eq!(found, json!([]), "{}", self.place());
     }
 
     /// Where the page is.

@@ -5,8 +5,21 @@ use waymark_tests::{Client, Page, Stage};
 
 const FIGURES: &str = "/console/figures/landian-6";
 /// The pages of figures, by the last part of their address.
-const TABS: [&str; 9] =
-    ["", "/funnel", "/bottlenecks", "/changes", "/forecast", "/losses", "/channels", "/reps", "/quality"];
+const TABS: [&str; 11] = [
+    "",
+    "/funnel",
+    "/bottlenecks",
+    "/changes",
+    "/forecast",
+    "/losses",
+    "/channels",
+    "/reps",
+    "/quality",
+    "/latency",
+    "/alerts",
+];
+/// Pages that have figures once something is asked or tried.
+const LATER: [&str; 2] = ["/pilots", "/what-if"];
 
 /// A rep with a deal under way, which every report has taken in, and a page of a manager's.
 async fn at_work(stage: &Stage, name: &str) -> (Client, String, Page) {
@@ -56,7 +69,18 @@ async fn a_period_is_chosen_beside_the_one_before_and_every_page_keeps_it() {
     for part in ["owner=rep", "from=", "to=", "compare_from=", "compare_to="] {
         assert!(asked.contains(part), "{part} is not in {asked}");
     }
-    for tab in ["Funnel", "Bottlenecks", "Losses", "Channels", "Reps", "Quality", "Forecast", "Changes"] {
+    for tab in [
+        "Funnel",
+        "Bottlenecks",
+        "Losses",
+        "Channels",
+        "Reps",
+        "Quality",
+        "Forecast",
+        "Changes",
+        "Delays",
+        "Alerts",
+    ] {
         follow(&page, ".tabs", tab);
         assert_eq!(page.value("location.search"), asked.as_str(), "{tab} keeps what was asked");
         assert_eq!(page.count("[role=alert]"), 0, "{tab}: {}", page.text("main"));
@@ -176,7 +200,7 @@ async fn figures_are_told_in_chinese_with_sums_by_ten_thousands() {
     page.cookie("waymark_language", "zh");
     page.goto(&format!("{FIGURES}/changes?owner=rep:chinese"));
     page.sees("123.45万元");
-    for tab in TABS {
+    for tab in TABS.iter().chain(&LATER) {
         page.goto(&format!("{FIGURES}{tab}?owner=rep:chinese"));
         assert_eq!(page.value("document.documentElement.lang"), "zh-CN");
         let headings = page
@@ -199,7 +223,7 @@ async fn figures_fit_a_phone_and_can_be_read_there() {
     page.resize(390, 800);
     for language in ["en", "zh"] {
         page.cookie("waymark_language", language);
-        for tab in TABS {
+        for tab in TABS.iter().chain(&LATER) {
             page.goto(&format!(
                 "{FIGURES}{tab}?from=2020-01-01&compare_from=2019-01-01&compare_to=2019-12-31"
             ));

@@ -3,7 +3,11 @@
 #![cfg(test)]
 
 mod figures;
+mod proposals;
 mod settings;
+mod supposing;
+mod usable;
+mod watching;
 
 use serde_json::json;
 use waymark_tests::{Page, Stage};
@@ -62,6 +66,28 @@ async fn a_wrong_link_says_so_and_a_key_opens_a_session_that_ends_with_it() {
     page.goto("/console/work");
     page.until("location.pathname === '/console/sign-in'");
     assert_eq!(page.value("new URLSearchParams(location.search).get('next')"), "/console/work");
+    page.insist_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_time_zone_is_said_and_the_link_is_still_good() {
+    let Some(stage) = Stage::shared().await else { return };
+    let code = code(&stage, "rep:zoned", "rep").await;
+    let page = stage.page();
+    page.goto(&format!("/console/sign-in?code={code}&next=/console/work"));
+    page.click("a[lang=zh]");
+    page.sees("时区");
+    page.click("a[lang=en]");
+    page.sees("Time zone");
+    page.fill("input[name=zone]", "Mars/Olympus");
+    page.click("form.stack button");
+    page.sees("There is no such time zone");
+    assert_eq!(page.value("document.querySelector('input[name=zone]').value"), "Mars/Olympus");
+    page.fill("input[name=zone]", "Europe/Berlin");
+    page.click("form.stack button");
+    page.until("location.pathname === '/console/work'");
+    page.click("details.me summary");
+    page.sees("Europe/Berlin");
     page.insist_clean();
 }
 

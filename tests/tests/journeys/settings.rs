@@ -262,9 +262,17 @@ async fn settings_fit_a_phone_in_both_languages() {
     page.darken();
     for language in ["en", "zh"] {
         page.cookie("waymark_language", language);
-        for section in
-            ["pipelines", "rules", "calendars", "teams", "members", "keys", "receivers", "read-models"]
-        {
+        for section in [
+            "pipelines",
+            "rules",
+            "calendars",
+            "teams",
+            "members",
+            "keys",
+            "receivers",
+            "consumers",
+            "read-models",
+        ] {
             page.goto(&format!("{SETTINGS}/{section}"));
             page.insist_it_fits_a_phone();
             assert_ne!(page.value("document.querySelector('main h1').innerText"), Value::Null);

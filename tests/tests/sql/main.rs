@@ -48,14 +48,15 @@ fn judge(folders: &[&str], faults: impl Fn(&str) -> Vec<String>) -> Vec<String> 
     files
         .filter(ours)
         .flat_map(|file| {
-            let found = faults(&whole(std::fs::read_to_string(&file).unwrap()));
+            let found = faults(&whole(&std::fs::read_to_string(&file).unwrap()));
             found.into_iter().map(move |fault| format!("{}: {fault}", file.display())).collect::<Vec<_>>()
         })
         .collect()
 }
 
-/// A statement to which the program adds the list that it looks for, with one.
-fn whole(sql: String) -> String {
+/// A statement with what the program puts into it: one column for those that it names in braces, and the list that it looks for.
+fn whole(sql: &str) -> String {
+    let sql = sql.replace(['{', '}'], "");
     if sql.trim_end().ends_with(" IN") { format!("{sql} ($2)") } else { sql }
 }
 

@@ -343,6 +343,7 @@ async fn every_form_of_the_console_is_open_to_whom_it_should_be_and_its_answer_t
                 });
                 let asked = match path.as_str() {
                     "/console/settings/{section}/{act}" => "/console/settings/keys/create".to_owned(),
+                    "/console/figures/{pipeline}/{tab}" => "/console/figures/landian-6/alerts".to_owned(),
                     path => filled(&id.map_or_else(|| path.to_owned(), |id| path.replace("{id}", &id))),
                 };
                 let route = format!("POST {path} {}", class.map_or("", Class::word));
@@ -378,5 +379,5 @@ async fn every_form_of_the_console_is_open_to_whom_it_should_be_and_its_answer_t
 #[test]
 fn the_consoles_pages_are_found() {
     assert!(pages().len() > 8, "{:?}", pages());
-    assert_eq!(forms().len(), 12, "{:?}", forms());
+    assert_eq!(forms().len(), 14, "{:?}", forms());
 }

@@ -98,6 +98,8 @@ pub(super) fn filled(path: &str) -> String {
         .replace("{key}", key)
         .replace("{name}", "nothing")
         .replace("{type}", "customer.moved")
+        // The version in force, which nobody withdraws.
+        .replace("{version}", "1")
         .replace("{actor}", "rep:nobody")
         .replace("{level}", "0")
         .replace("{index}", "000.p/1")
@@ -172,9 +174,16 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
             .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))
             .into(),
         "/console/figures/{pipeline}/{tab}" => {
-            ["funnel", "bottlenecks", "changes", "forecast", "losses", "channels", "reps", "quality"]
-                .map(|tab| Ask::read(path, tab, format!("/console/figures/landian-6/{tab}")))
-                .into()
+            let tabs =
+                ["funnel", "bottlenecks", "changes", "forecast", "losses", "channels", "reps", "quality"];
+            let tabs = tabs.into_iter().chain(["latency", "alerts", "pilots", "what-if"]);
+            let asked = Ask::read(
+                path,
+                "what-if?version=1",
+                "/console/figures/landian-6/what-if?version=1".to_owned(),
+            );
+            let tabs = tabs.map(|tab| Ask::read(path, tab, format!("/console/figures/landian-6/{tab}")));
+            tabs.chain([asked]).collect()
         }
         "/console/figures/{pipeline}/changes/customers" => {
             let created = "aGFwcGVuZWQvY3JlYXRlZC8_"; // happened/created/?
@@ -182,9 +191,10 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
         }
         "/console/reports" => vec![Ask::read(path, "", format!("{path}?of=/v1/quality/landian-6"))],
         "/console/settings/{section}" => {
-            ["pipelines", "rules", "calendars", "teams", "members", "keys", "receivers", "read-models"]
-                .map(|section| Ask::read(path, section, format!("/console/settings/{section}")))
-                .into()
+            let sections =
+                ["pipelines", "rules", "calendars", "teams", "members", "keys", "receivers", "consumers"];
+            let sections = sections.into_iter().chain(["read-models"]);
+            sections.map(|section| Ask::read(path, section, format!("/console/settings/{section}"))).collect()
         }
         "/v1/audit/proofs/inclusion" => vec![Ask::read(path, "", format!("{path}?index=0"))],
         "/v1/audit/proofs/consistency" => vec![Ask::read(path, "", format!("{path}?from=1"))],
@@ -213,6 +223,9 @@ pub(super) fn forms() -> Vec<(String, Value)> {
             "/console/customers" => json!({"pipeline": "landian-6", "name": "Pier Nine"}),
             "/console/approvals/{id}" => json!({"decision": "approve"}),
             "/console/settings/{section}/{act}" => json!({"actor": "rep:sun", "roles+rep": "on"}),
+            // A rule that is not there: the definition stays as it is.
+            "/console/figures/{pipeline}/{tab}" => json!({"rule": "nothing"}),
+            "/console/audit/legal-holds" => json!({"customer": NOBODY, "ground": "Case 4 O 112/26"}),
             _ => json!({}),
         };
         (path, fields)

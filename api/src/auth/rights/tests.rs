@@ -158,6 +158,9 @@ impl Theirs {
             | "/v1/imports/{id}"
             | "/v1/imports/{id}/undo"
             | "/v1/pilots/{id}" => ("{id}", unknown),
+            "/v1/pipelines/{key}/versions/{version}" => {
+                return Some("/v1/pipelines/landian-6/versions/1".into());
+            }
             _ if path.starts_with("/v1/pipelines/{key}") => ("{key}", "landian-6"),
             "/v1/changes/{pipeline}/customers" => {
                 let created = "aGFwcGVuZWQvY3JlYXRlZC8_"; // happened/created/?

@@ -1,5 +1,7 @@
 //! Moves that wait for somebody's approval, and what agents propose, decided on the row.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -11,16 +13,37 @@ use super::super::address::encoded;
 use super::super::form::{Fields, ONCE};
 use super::super::layout::Layout;
 use super::super::session::ConsoleSession;
+use super::names::Names;
 use super::sending::send;
-use super::text;
+use super::{items, text};
+
+/// The definitions of the pipelines that requests are of, by their keys.
+pub(super) async fn definitions(layout: &Layout, requests: &Value) -> BTreeMap<String, Names> {
+    let keys: BTreeSet<&str> = items(requests).iter().map(|request| text(&request["pipeline"])).collect();
+    let mut definitions = BTreeMap::new();
+    for key in keys {
+        // Without it stages are called by their ids.
+        let definition = layout.read(&format!("/v1/pipelines/{}", encoded(key))).await;
+        definitions.insert(key.to_owned(), Names(definition.unwrap_or_default()));
+    }
+    definitions
+}
 
 /// A request, and the forms that decide it.
-pub(super) fn card(layout: &Layout, request: &Value, once: &str) -> Markup {
+pub(super) fn card(
+    layout: &Layout,
+    request: &Value,
+    definitions: &BTreeMap<String, Names>,
+    once: &str,
+) -> Markup {
     let (locale, id) = (layout.locale, text(&request["id"]));
     let customer = text(&request["customer_id"]);
     html! {
         div.card {
-            a href={ "/console/customers/" (customer) } { (what(layout, request)) }
+            a.name href={ "/console/customers/" (customer) } {
+                (request["customer_name"].as_str().unwrap_or_else(|| locale.text("打开客户", "Open the customer")))
+            }
+            span { (what(layout, request, definitions)) }
             (proposed(layout, &request["proposal"]))
             span.line {
                 span { (text(&request["requested_by"])) }
@@ -41,9 +64,11 @@ pub(super) fn card(layout: &Layout, request: &Value, once: &str) -> Markup {
 }
 
 /// What is asked for, in a line.
-fn what(layout: &Layout, request: &Value) -> Markup {
+fn what(layout: &Layout, request: &Value, definitions: &BTreeMap<String, Names>) -> Markup {
     let locale = layout.locale;
-    let moves = html! { (text(&request["from"])) " → " (text(&request["to"])) };
+    let names = definitions.get(text(&request["pipeline"]));
+    let stage = |id: &Value| names.map_or_else(|| text(id).to_owned(), |names| names.stage(locale, id));
+    let moves = html! { (stage(&request["from"])) " → " (stage(&request["to"])) };
     match request["proposal"]["command"].as_str() {
         Some("follow_up") => html! { (locale.text("记录跟进", "Record a follow-up")) },
         Some("correction") => html! { (locale.text("更正记录：", "Correct the record: ")) (moves) },
@@ -66,8 +91,8 @@ fn proposed(layout: &Layout, proposal: &Value) -> Markup {
             }
             dl {
                 @for (field, value) in fields {
-                    dt { (field) }
-                    dd { @match value.as_str() { Some(text) => { (text) } None => { (value.to_string()) } } }
+                    dt { (locale.caption(field)) }
+                    dd { (locale.value(value)) }
                 }
             }
         }

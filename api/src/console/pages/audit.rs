@@ -13,12 +13,15 @@ use super::super::address::{encoded, with_query};
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part};
 use super::super::session::{ConsoleSession, PageQuery};
-use super::{items, text};
+use super::{items, reports, text};
 
+const HERE: &str = "/console/audit";
 /// What changes are found by, as they are asked of the API.
 const SOUGHT: [&str; 6] = ["actor", "type", "customer", "rule", "origin", "q"];
 /// Instants between which they took effect.
 const WINDOW: [&str; 2] = ["from", "to"];
+/// How many of them are not folded up.
+const USUAL: usize = 3;
 /// How many entries a tile of the log has.
 const TILE: u64 = 256;
 
@@ -30,19 +33,20 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
     let sought = SOUGHT.iter().map(|name| (*name, query.get(name)));
     let asked = sought.chain(instants.iter().map(|(name, instant)| (*name, instant.as_deref())));
     let asked = asked.chain([("limit", Some("50")), ("cursor", query.get("cursor"))]);
-    let changes = match layout.get(&with_query("/v1/audit/changes", asked)).await {
+    let asked = with_query("/v1/audit/changes", asked);
+    let changes = match layout.get(&asked).await {
         Ok(changes) => changes,
         Err(error) => return layout.failed(Part::Audit, &error),
     };
     let title = locale.text("审计", "Audit");
     let next = changes["next_cursor"].as_str().map(|cursor| {
         let sought = SOUGHT.iter().chain(&WINDOW).map(|name| (*name, query.get(name)));
-        with_query("/console/audit", sought.chain([("cursor", Some(cursor))]))
+        with_query(HERE, sought.chain([("cursor", Some(cursor))]))
     });
     let body = html! {
-        h1 { (title) }
+        (sections(locale, HERE))
         (filters(locale, &query))
-        @if items(&changes).is_empty() { p.hint { (locale.text("没有符合条件的变更。", "No changes match.")) } }
+        @if items(&changes).is_empty() { p.empty { (locale.text("没有符合条件的变更。请减少筛选条件。", "No changes match. Remove a filter.")) } }
         @else {
             div.scroll { table.changes {
                 thead { tr {
@@ -53,9 +57,26 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
             } }
         }
         @if let Some(next) = next { a.more href=(next) { (locale.text("下一页", "Next page")) } }
+        (reports::links(locale, &[&asked, "/v1/audit/bundle"]))
         (words(locale))
     };
     layout.page(Part::Audit, None, title, &body)
+}
+
+/// What there is for auditors, and which of it is shown.
+pub(super) fn sections(locale: Locale, current: &str) -> Markup {
+    let all = [
+        (HERE, locale.text("变更", "Changes")),
+        ("/console/audit/access", locale.text("查阅记录", "Access log")),
+        ("/console/audit/legal-holds", locale.text("依法保留", "Legal holds")),
+    ];
+    let title = locale.text("审计", "Audit");
+    html! {
+        h1 { (title) }
+        nav.tabs aria-label=(title) {
+            @for (address, name) in all { a href=(address) aria-current=[(address == current).then_some("page")] { (name) } }
+        }
+    }
 }
 
 fn filters(locale: Locale, query: &PageQuery) -> Markup {
@@ -70,12 +91,20 @@ fn filters(locale: Locale, query: &PageQuery) -> Markup {
     ];
     html! {
         form.fields role="search" {
-            @for (name, caption) in SOUGHT.iter().zip(captions) {
+            @for (name, caption) in SOUGHT.iter().zip(captions).take(USUAL) {
                 label { (caption) input name=(name) value=(told(name)); }
             }
-            label { (locale.text("自", "From")) input type="datetime-local" name="from" value=(told("from")); }
-            label { (locale.text("至", "To")) input type="datetime-local" name="to" value=(told("to")); }
             button { (locale.text("查看", "Apply")) }
+            details.narrowing open[SOUGHT[USUAL..].iter().chain(&WINDOW).any(|name| query.get(name).is_some())] {
+                summary { (locale.text("更多筛选", "More filters")) }
+                div.fields {
+                    @for (name, caption) in SOUGHT.iter().zip(captions).skip(USUAL) {
+                        label { (caption) input name=(name) value=(told(name)); }
+                    }
+                    label { (locale.text("自", "From")) input type="datetime-local" name="from" value=(told("from")); }
+                    label { (locale.text("至", "To")) input type="datetime-local" name="to" value=(told("to")); }
+                }
+            }
         }
     }
 }

@@ -118,9 +118,9 @@ fn totals(locale: Locale, board: &Value) -> Markup {
     html! {
         p.pipeline-totals {
             span { (locale.text("进行中", "Open")) " " strong { (count) } }
-            @for sum in &sums { span.money { (locale.money(sum)) } }
+            @for sum in &sums { span.money title=(locale.money(sum)) { (locale.about(sum)) } }
             @if sums.len() > 1 {
-                @for sum in &converted { span.money.hint { "≈ " (locale.money(sum)) } }
+                @for sum in &converted { span.money.hint title=(locale.money(sum)) { "≈ " (locale.about(sum)) } }
             }
         }
     }
@@ -155,11 +155,11 @@ fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
                 p.hint {
                     (locale.share(figure(&stage["share"])))
                     @if let Some(age) = stage["median_age_seconds"].as_f64() {
-                        " · " (locale.text("停留中位数", "median")) " " (locale.briefly(age))
+                        " · " span { (locale.text("停留中位数", "median")) " " (locale.briefly(age)) }
                     }
                 }
                 @for amount in stage["amounts"].as_array().into_iter().flatten() {
-                    p.money { (locale.money(amount)) }
+                    p.money title=(locale.money(amount)) { (locale.about(amount)) }
                 }
             }
             @if cards.is_empty() { p.hint { (locale.text("没有客户", "No customers")) } }

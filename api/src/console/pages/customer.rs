@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::super::Console;
-use super::super::address::{HOME, after, encoded, own};
+use super::super::address::{HOME, after, encoded, own, with_query};
 use super::super::form::{Fields, NEXT, ONCE, VERSION, body};
 use super::super::gateway::CommandHeaders;
 use super::super::i18n::Locale;
@@ -105,8 +105,11 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
         div.columns {
             div {
                 @if layout.works() && data.is_workable() { (acts(layout, &data, refused)) }
-                (facts(locale, &data.customer))
-                @if layout.works() && data.is_workable() { (details::form(locale, &data, refused)) }
+                section {
+                    (facts(locale, &data.customer))
+                    @if layout.works() && data.is_workable() { (details::form(locale, &data, refused)) }
+                    (watched(layout, id))
+                }
             }
             div { (history::story(layout, &data, query)) }
         }
@@ -279,6 +282,21 @@ fn document_schema() -> Value {
     })
 }
 
+/// What those who watch look at: who changed the customer, who read it, and whether it must be kept.
+fn watched(layout: &Layout, id: &str) -> Markup {
+    let locale = layout.locale;
+    let pages = [
+        ("/console/audit", locale.text("变更", "Changes")),
+        ("/console/audit/access", locale.text("谁查阅过", "Who read it")),
+        ("/console/audit/legal-holds", locale.text("依法保留", "Legal holds")),
+    ];
+    html! {
+        @if layout.has_role(&["admin", "auditor"]) {
+            p.downloads { @for (page, name) in pages { a href=(with_query(page, [("customer", Some(id))])) { (name) } } }
+        }
+    }
+}
+
 fn facts(locale: Locale, customer: &Value) -> Markup {
     let line = |name: &str, value: String| {
         html! { @if !value.is_empty() { dt { (name) } dd { (value) } } }
@@ -289,23 +307,21 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
         texts.collect::<Vec<_>>().join(", ")
     };
     html! {
-        section {
-            h2 { (locale.text("资料", "Details")) }
-            dl {
-                (line(locale.text("金额", "Amount"), money(&customer["amount"])))
-                (line(locale.text("等级", "Tier"), text(&customer["tier"]).to_owned()))
-                (line(locale.text("标签", "Tags"), joined(&customer["tags"])))
-                (line(locale.text("来源", "Source"), text(&customer["source"]).to_owned()))
-                @for field in ProfileField::ALL.into_iter().filter(|field| field.is_in_reports()) {
-                    (line(locale.name_of(field), text(&customer[field.key()]).to_owned()))
-                }
-                @for contact in customer["contacts"].as_array().into_iter().flatten() {
-                    (line(&locale.caption(text(&contact["kind"])), text(&contact["value"]).to_owned()))
-                }
-                (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
-                (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
-                (line(locale.text("外部编号", "External ID"), text(&customer["external_id"]).to_owned()))
+        h2 { (locale.text("资料", "Details")) }
+        dl {
+            (line(locale.text("金额", "Amount"), money(&customer["amount"])))
+            (line(locale.text("等级", "Tier"), text(&customer["tier"]).to_owned()))
+            (line(locale.text("标签", "Tags"), joined(&customer["tags"])))
+            (line(locale.text("来源", "Source"), text(&customer["source"]).to_owned()))
+            @for field in ProfileField::ALL.into_iter().filter(|field| field.is_in_reports()) {
+                (line(locale.name_of(field), text(&customer[field.key()]).to_owned()))
             }
+            @for contact in customer["contacts"].as_array().into_iter().flatten() {
+                (line(&locale.caption(text(&contact["kind"])), text(&contact["value"]).to_owned()))
+            }
+            (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
+            (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
+            (line(locale.text("外部编号", "External ID"), text(&customer["external_id"]).to_owned()))
         }
     }
 }

@@ -10,7 +10,7 @@ use super::super::session::PageQuery;
 use super::{figure, items, text};
 
 /// What customers are found by.
-const SOUGHT: [&str; 8] = ["q", "owner", "team", "stage", "tag", "tier", "source", "channel"];
+const SOUGHT: [&str; 9] = ["q", "owner", "pipeline", "team", "stage", "tag", "tier", "source", "channel"];
 
 /// As of when, and by which knowledge.
 const TIMES: [&str; 2] = ["effective_at", "known_at"];
@@ -44,15 +44,29 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
             @for name in TIMES { @if let Some(then) = query.get(name) { input type="hidden" name=(name) value=(then); } }
             label { (locale.text("名称", "Name")) input type="search" name="q" value=(told("q")); }
             label { (locale.text("负责人", "Owner")) input name="owner" value=(told("owner")) placeholder="rep:li"; }
-            label { (locale.text("状态", "Stage")) input name="stage" value=(told("stage")); }
-            label { (locale.text("标签", "Tag")) input name="tag" value=(told("tag")); }
-            label { (locale.text("等级", "Tier")) input name="tier" value=(told("tier")); }
-            label { (locale.text("团队", "Team")) input name="team" value=(told("team")); }
-            label { (locale.text("来源", "Source")) input name="source" value=(told("source")); }
-            label { (locale.text("渠道", "Channel")) input name="channel" value=(told("channel")); }
+            @if let Some(pipeline) = query.get("pipeline") { input type="hidden" name="pipeline" value=(pipeline); }
             button { (locale.text("查找", "Search")) }
+            details.narrowing open[SOUGHT[3..].iter().any(|name| query.get(name).is_some())] {
+                summary { (locale.text("更多筛选", "More filters")) }
+                div.fields {
+                    label { (locale.text("状态", "Stage")) input name="stage" value=(told("stage")); }
+                    label { (locale.text("标签", "Tag")) input name="tag" value=(told("tag")); }
+                    label { (locale.text("等级", "Tier")) input name="tier" value=(told("tier")); }
+                    label { (locale.text("团队", "Team")) input name="team" value=(told("team")); }
+                    label { (locale.text("来源", "Source")) input name="source" value=(told("source")); }
+                    label { (locale.text("渠道", "Channel")) input name="channel" value=(told("channel")); }
+                }
+            }
         }
-        @if items(&list).is_empty() { p.hint { (locale.text("没有找到客户。", "No customers found.")) } }
+        @if items(&list).is_empty() {
+            p.empty {
+                (locale.text("没有找到客户。请减少筛选条件", "No customers found. Remove a filter"))
+                @if layout.works() {
+                    (locale.text("，或", ", or ")) a href="/console/customers/new" { (locale.text("登记新客户", "register a new one")) }
+                }
+                (locale.text("。", "."))
+            }
+        }
         @else {
             div.scroll { table {
                 thead { tr {

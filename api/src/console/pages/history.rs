@@ -100,6 +100,7 @@ fn happening(layout: &Layout, data: &PageData, item: &Value, view: &str) -> Mark
             @if let Some(step) = item["data"]["next_step"].as_str() {
                 p.hint { (locale.text("下一步：", "Next: ")) (step) }
             }
+            @if item["type"] == "customer.legal_hold_placed" { p { (text(&item["data"]["ground"])) } }
             @if item["data"]["title"].is_object() { p { (locale.label(&item["data"]["title"])) } }
             @if item["data"]["text"].is_object() { p { (locale.label(&item["data"]["text"])) } }
             p.hint {

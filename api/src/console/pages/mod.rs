@@ -1,5 +1,6 @@
 //! The pages, one file each.
 
+pub(super) mod access;
 pub(super) mod approvals;
 pub(super) mod audit;
 pub(super) mod board;
@@ -9,8 +10,10 @@ mod details;
 pub(super) mod figures;
 mod history;
 pub(super) mod imports;
+pub(super) mod legal_holds;
 pub(super) mod live;
 pub(super) mod moving;
+mod names;
 pub(super) mod pools;
 mod record;
 pub(super) mod registering;

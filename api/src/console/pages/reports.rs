@@ -14,7 +14,9 @@ use super::super::session::{ConsoleSession, PageQuery, Preferences};
 use super::nowhere;
 
 /// What is handed out as a file.
-const REPORTS: [&str; 14] = [
+const REPORTS: [&str; 18] = [
+    "alerts",
+    "audit",
     "boards",
     "bottlenecks",
     "changes",
@@ -25,11 +27,16 @@ const REPORTS: [&str; 14] = [
     "forecasts",
     "funnels",
     "heatmap",
+    "latency",
     "losses",
     "paths",
+    "pilots",
     "quality",
     "reps",
 ];
+
+/// What an auditor takes along: entries with their proofs.
+const BUNDLE: &str = "/bundle";
 
 /// Links to the API's answers that a figure is made of.
 pub(super) fn links(locale: Locale, paths: &[&str]) -> Markup {
@@ -38,6 +45,7 @@ pub(super) fn links(locale: Locale, paths: &[&str]) -> Markup {
             @for path in paths {
                 a href=(with_query("/console/reports", [("of", Some(*path))])) download {
                     @if path.contains("/exports/") { (locale.text("导出 CSV", "Export CSV")) }
+                    @else if path.ends_with(BUNDLE) { (locale.text("下载签名证据包", "Download signed bundle")) }
                     @else { (locale.text("下载 JSON", "Download JSON")) }
                 }
             }
@@ -81,6 +89,7 @@ fn file_name(path: &str) -> Option<String> {
     let kind = of.split('/').next().filter(|kind| REPORTS.contains(kind))?;
     let ending = match kind {
         "exports" => query.split('&').find_map(|pair| pair.strip_prefix("format=")).unwrap_or("csv"),
+        _ if route.ends_with(BUNDLE) => "tar.gz",
         _ => "json",
     };
     let name =
@@ -101,6 +110,8 @@ mod tests {
             Some("forecasts--E6-97-A0-back-test.json")
         );
         assert_eq!(name("/v1/exports/stays?pipeline=p&format=xlsx").as_deref(), Some("exports-stays.xlsx"));
+        assert_eq!(name("/v1/audit/access/bundle").as_deref(), Some("audit-access-bundle.tar.gz"));
+        assert_eq!(name("/v1/pilots/sales%402").as_deref(), Some("pilots-sales-402.json"));
         for other in [
             "/v1/admin/keys",
             "/v1/events",

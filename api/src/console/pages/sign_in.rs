@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Console;
-use super::super::address::own;
+use super::super::address::{HOME, own, with_query};
 use super::super::form::ONCE;
 use super::super::gateway::{ApiError, CommandHeaders};
 use super::super::i18n::Locale;
@@ -37,6 +37,22 @@ pub(in super::super) struct Entry {
     next: String,
 }
 
+/// What stands in the form.
+struct Typed<'a> {
+    code: &'a str,
+    zone: &'a str,
+}
+
+/// That there is no such time zone: nobody is to read times of another one without knowing.
+fn unknown_zone(preferences: Preferences) -> ApiError {
+    let locale = Locale::from(preferences);
+    ApiError::unusable(
+        locale.text("没有这个时区", "There is no such time zone"),
+        locale
+            .text("请填写 IANA 时区名，如 Asia/Shanghai。", "Give an IANA time zone such as Asia/Shanghai."),
+    )
+}
+
 /// Asks for a code or key. One that came with the address is not used before somebody presses the button: programs look
 /// at links in messages, too.
 pub(in super::super) async fn show(
@@ -44,8 +60,8 @@ pub(in super::super) async fn show(
     preferences: Preferences,
     query: PageQuery,
 ) -> Response {
-    let code = query.get("code").unwrap_or_default();
-    page(&console, preferences, own(query.get("next")), code, None).into_response()
+    let typed = Typed { code: query.get("code").unwrap_or_default(), zone: preferences.zone.name() };
+    page(&console, preferences, own(query.get("next")), &typed, None).into_response()
 }
 
 /// Opens a session, whose text goes into a cookie.
@@ -59,15 +75,21 @@ pub(in super::super) async fn enter(
     if !is_own(&headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let zone = entry.zone.trim().parse().unwrap_or(preferences.zone);
     let code = entry.code.trim().to_owned();
     let next = own(Some(entry.next.as_str()));
+    let named = Some(entry.zone.trim()).filter(|zone| !zone.is_empty());
+    let Ok(zone) = named.map_or(Ok(preferences.zone), str::parse) else {
+        let typed = Typed { code: &code, zone: &entry.zone };
+        let page = page(&console, preferences, next, &typed, Some(&unknown_zone(preferences)));
+        return (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
+    };
     let endpoint = endpoint.map(|Extension(endpoint)| endpoint);
     let mut session = ConsoleSession { key: code, language: preferences.language, zone, endpoint };
     match opened(&console, &session).await {
         Ok(text) => session.key = text,
         Err(error) => {
-            let page = page(&console, preferences, next, "", Some(&error));
+            let typed = Typed { code: "", zone: zone.name() };
+            let page = page(&console, preferences, next, &typed, Some(&error));
             return (StatusCode::UNAUTHORIZED, page).into_response();
         }
     }
@@ -115,11 +137,15 @@ fn page(
     console: &Console,
     preferences: Preferences,
     next: &str,
-    code: &str,
+    typed: &Typed<'_>,
     error: Option<&ApiError>,
 ) -> axum::response::Html<String> {
     let locale = Locale::from(preferences);
     let title = locale.text("登录", "Sign in");
+    // Another language is the same page: with the code that came in the address, and the way on.
+    let code = Some(typed.code).filter(|code| error.is_none() && !code.is_empty());
+    let here =
+        with_query("/console/sign-in", [("code", code), ("next", Some(next).filter(|next| *next != HOME))]);
     let body: Markup = html! {
         h1 { "Waymark" }
         p.hint { (locale.text("每位客户走到哪一步，一目了然。", "See where every customer stands on the way to a deal.")) }
@@ -129,11 +155,11 @@ fn page(
             input type="hidden" name="next" value=(next);
             label {
                 (locale.text("登录码或 API 密钥", "Sign-in code or API key"))
-                input type="password" name="code" value=(code) required autofocus autocomplete="current-password";
+                input type="password" name="code" value=(typed.code) required autofocus autocomplete="current-password";
             }
             label {
                 (locale.text("时区", "Time zone"))
-                input name="zone" list="zones" value=(preferences.zone.name());
+                input name="zone" list="zones" value=(typed.zone);
             }
             datalist id="zones" {
                 @for zone in [Tz::Asia__Shanghai, Tz::Asia__Singapore, Tz::Europe__Berlin, Tz::America__New_York, Tz::UTC] {
@@ -149,8 +175,9 @@ fn page(
             ))
         }
         p.hint {
-            a href="/console/language/zh?next=/console/sign-in" lang="zh" { "中文" } " · "
-            a href="/console/language/en?next=/console/sign-in" lang="en" { "English" } " · "
+            @for (language, name) in [("zh", "中文"), ("en", "English")] {
+                a href=(with_query(&format!("/console/language/{language}"), [("next", Some(here.as_str()))])) lang=(language) { (name) } " · "
+            }
             a href="/docs/" { "API" }
         }
     };

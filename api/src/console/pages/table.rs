@@ -82,6 +82,18 @@ pub(super) fn few(locale: Locale, small: &Value) -> Markup {
     }
 }
 
+/// That it is not known yet what becomes of all cycles that a figure is about: it will change as they end.
+pub(super) fn undecided(locale: Locale, maturity: &Value) -> Markup {
+    let (open, all) = (locale.number(&maturity["undecided"]), locale.number(&maturity["cycles"]));
+    html! {
+        @if maturity["mature"] == false {
+            " " span.flag data-flag="undecided" title=(locale.text("这些周期尚无结果，数字还会变化", "These cycles have not ended: the figures will change")) {
+                (locale.text("未定", "undecided")) " " (open) "/" (all)
+            }
+        }
+    }
+}
+
 /// Amounts by currency.
 pub(super) fn amounts(locale: Locale, amounts: &Value) -> Markup {
     let each = amounts.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -112,6 +124,16 @@ mod tests {
         assert!(of(true).contains("20–80%") && of(true).contains("data-flag=\"small\""), "{}", of(true));
         assert!(!of(false).contains("flag"));
         assert_eq!(share(LOCALE, &Value::Null).into_string(), "—");
+    }
+
+    #[test]
+    fn a_figure_says_how_many_cycles_are_undecided_until_none_is() {
+        let of = |open: u64| {
+            let maturity = json!({"mature": open == 0, "cycles": 12, "undecided": open, "matures_at": null});
+            undecided(LOCALE, &maturity).into_string()
+        };
+        assert!(of(3).contains("undecided 3/12") && of(3).contains("data-flag=\"undecided\""), "{}", of(3));
+        assert_eq!((of(0), undecided(LOCALE, &Value::Null).into_string()), (String::new(), String::new()));
     }
 
     #[test]

@@ -33,13 +33,13 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
     let own = layout.rep().filter(|_| !layout.has_role(&["supervisor", "manager", "admin"]));
     let own = own.map(|rep| format!("rep:{rep}"));
     let owner = query.get("owner").map(str::to_owned).or(own);
-    let of_owner = |path: &str, more: Option<(&'static str, &str)>| {
-        let more = more.into_iter().map(|(name, value)| (name, Some(value)));
+    let of_owner = |path: &str, more: &[(&'static str, &str)]| {
+        let more = more.iter().map(|(name, value)| (*name, Some(*value)));
         with_query(path, more.chain([("owner", owner.as_deref())]))
     };
-    let entries = of_owner(&format!("/v1/worklists/{}", encoded(list)), Some(("limit", "100")));
-    let tasks = of_owner("/v1/tasks", Some(("limit", "50")));
-    let reminders = of_owner("/v1/reminders", Some(("limit", "20")));
+    let entries = of_owner(&format!("/v1/worklists/{}", encoded(list)), &[("limit", "100")]);
+    let tasks = of_owner("/v1/tasks", &[("state", "open"), ("limit", "50")]);
+    let reminders = of_owner("/v1/reminders", &[("limit", "20")]);
     let answers = tokio::try_join!(
         layout.read(&entries),
         layout.read(&tasks),
@@ -51,6 +51,7 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
         Ok(answers) => answers,
         Err(error) => return layout.failed(Part::Work, &error),
     };
+    let definitions = approvals::definitions(&layout, &approvals).await;
     let once = layout.once();
     let body = html! {
         h1 { (locale.text("工作", "Work")) }
@@ -76,13 +77,13 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
                 @if !items(&approvals).is_empty() {
                     section {
                         h2 { (locale.text("审批", "Approvals")) }
-                        ol.todo { @for request in items(&approvals) { li { (approvals::card(&layout, request, &once)) } } }
+                        ol.todo { @for request in items(&approvals) { li { (approvals::card(&layout, request, &definitions, &once)) } } }
                     }
                 }
                 section {
                     h2 { (locale.text("任务", "Tasks")) }
                     ol.todo { @for task in items(&tasks) { li { (self::task(&layout, task, &once)) } } }
-                    @if items(&tasks).is_empty() { p.hint { (locale.text("没有任务。", "No tasks.")) } }
+                    @if items(&tasks).is_empty() { p.hint { (locale.text("没有待办任务。", "No open tasks.")) } }
                 }
                 section {
                     h2 { (locale.text("消息", "Inbox")) }
@@ -161,17 +162,19 @@ fn customer(layout: &Layout, entry: &Value, once: &str) -> Markup {
 fn acts(layout: &Layout, id: &str, once: &str) -> Markup {
     let locale = layout.locale;
     html! {
-        details.act {
-            summary { (locale.text("已联系…", "Contacted…")) }
-            form.fields method="post" action={ "/console/customers/" (id) "/follow-ups" } {
-                input type="hidden" name=(ONCE) value={ (once) ":" (id) };
-                input type="hidden" name=(NEXT) value=(layout.here());
-                (fields(locale, &follow_up_schema(locale), &Fields::new()))
-                button { (locale.text("保存", "Save")) }
+        div.acts {
+            details.act {
+                summary { (locale.text("已联系…", "Contacted…")) }
+                form.fields method="post" action={ "/console/customers/" (id) "/follow-ups" } {
+                    input type="hidden" name=(ONCE) value={ (once) ":" (id) };
+                    input type="hidden" name=(NEXT) value=(layout.here());
+                    (fields(locale, &follow_up_schema(locale), &Fields::new()))
+                    button { (locale.text("保存", "Save")) }
+                }
             }
-        }
-        a.move href=(with_query(&format!("/console/customers/{id}/move"), [("next", Some(layout.here()))])) {
-            (locale.text("变更状态…", "Move…"))
+            a.move href=(with_query(&format!("/console/customers/{id}/move"), [("next", Some(layout.here()))])) {
+                (locale.text("变更状态…", "Move…"))
+            }
         }
     }
 }
@@ -183,7 +186,10 @@ fn task(layout: &Layout, task: &Value, once: &str) -> Markup {
         div.card {
             strong { (locale.label(&task["title"])) }
             span.line {
-                a href={ "/console/customers/" (text(&task["customer_id"])) } { (text(&task["customer_name"])) }
+                span {
+                    a href={ "/console/customers/" (text(&task["customer_id"])) } { (text(&task["customer_name"])) }
+                    " · " (locale.holder(&task["owner"]))
+                }
                 span.late[task["overdue"] == true] { (locale.moment(&task["due_at"])) }
             }
             @if layout.works() && task["state"] == "open" {

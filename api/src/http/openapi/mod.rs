@@ -3,13 +3,15 @@
 //! Handlers say what is their own: summary, body, parameters, the answers that only they give. What is true of many
 //! operations is said here, once, by the kind of route: `operations` adds ids and headers, `responses` the refusals
 //! that a route can meet because of its path, its query or its body, `profile` the texts of a customer's profile, `schemas`
-//! that unknown fields are refused.
+//! that unknown fields are refused, `examples` what answers look like. `served` is where people and programs find it.
 
+mod examples;
 mod kind;
 mod operations;
 mod profile;
 mod responses;
 mod schemas;
+mod served;
 
 use std::collections::HashSet;
 
@@ -20,9 +22,11 @@ use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{self, Components, Info, License, SecurityRequirement};
 
+pub(super) use served::{described, docs};
+
 /// What the description says beside the routes.
 #[derive(OpenApi)]
-#[openapi(tags(
+#[openapi(paths(served::described, served::docs), tags(
     (name = "pipelines", description = "Versioned definitions of the stages that a customer passes."),
     (name = "customers", description = "Registering customers, describing them and finding them again."),
     (name = "status", description = "Where a customer stands, where it may go, and where it has been."),
@@ -38,7 +42,7 @@ use utoipa::openapi::{self, Components, Info, License, SecurityRequirement};
     (name = "log", description = "The events themselves."),
     (name = "audit", description = "Proofs, and the erasure of personal data."),
     (name = "webhooks", description = "Messages to other systems."),
-    (name = "admin", description = "API keys, members, teams, custom fields, rates and calendars."),
+    (name = "admin", description = "API keys, members, roles, teams, pools, custom fields, rates and calendars."),
     (name = "operations", description = "Running the service."),
 ))]
 struct Frame;
@@ -70,14 +74,17 @@ pub fn complete(routes: openapi::OpenApi) -> String {
     let mut written = serde_json::to_value(&document).unwrap_or_default();
     profile::complete(&mut written);
     schemas::complete(&mut written);
+    examples::complete(&mut written);
     pretty(&written)
 }
 
-/// The operations of which these routes describe no parameter in the query string, by the path of their route.
+/// The operations of which these routes describe no parameter in the query string, by the path of their route, and those
+/// that serve the description itself.
 #[must_use]
 pub fn parameterless(routes: &openapi::OpenApi) -> HashSet<(Method, String)> {
     let mut found = HashSet::new();
-    for (path, item) in &routes.paths.paths {
+    let frame = Frame::openapi();
+    for (path, item) in routes.paths.paths.iter().chain(&frame.paths.paths) {
         let operations =
             [(Method::GET, &item.get), (Method::POST, &item.post), (Method::DELETE, &item.delete)];
         for (method, operation) in operations {

@@ -6,6 +6,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Required, Schema, Type};
 
 use super::kind::Kind;
 use super::responses;
+use crate::auth::access::is_question;
 use crate::http::ConsistencyParams;
 use crate::http::command::is_keyless;
 use crate::http::position::is_of_the_log;
@@ -15,7 +16,7 @@ pub(super) fn complete(path: &str, item: &mut PathItem) {
     let operations = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
     for (method, operation) in operations {
         let Some(operation) = operation else { continue };
-        if method == "get" && is_of_the_log(path) {
+        if (method == "get" || is_question(path)) && is_of_the_log(path) {
             wait_for_the_log(operation);
         }
         let kind = Kind::of(method, path, operation);

@@ -17,6 +17,8 @@ const INSERT_ENDPOINT: &str = include_str!("insert_endpoint.sql");
 const RELEASE_LEASE: &str = include_str!("release_lease.sql");
 const REMOVE_DELIVERIES: &str = include_str!("remove_deliveries.sql");
 const REMOVE_ENDPOINT: &str = include_str!("remove_endpoint.sql");
+const RESEAL: &str = include_str!("reseal.sql");
+const RESEAL_FORMER: &str = include_str!("reseal_former.sql");
 const ROTATE: &str = include_str!("rotate.sql");
 
 impl OutboundStore {
@@ -78,6 +80,25 @@ impl OutboundStore {
     ) -> Result<()> {
         let values = values![tenant.0, id, sealed, until.timestamp_micros()];
         self.write(tenant, ROTATE, &values).await.map(drop)
+    }
+
+    /// Keeps a receiver's secret, the one that signs or the one before, sealed by another key. One that was changed meanwhile
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn reseal(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        sealed: Vec<u8>,
+        rewrapped: Vec<u8>,
+    ) -> Result<()> {
+        let values = values![tenant.0, id, sealed, rewrapped];
+        for sql in [RESEAL, RESEAL_FORMER] {
+            self.write(tenant, sql, &values).await?;
+        }
+        Ok(())
     }
 
     /// Sends a receiver that was switched off what happens from a position on. False: it was not switched off.

@@ -14,7 +14,7 @@ use super::{RoleName, actor};
 use crate::auth::scope::Scope;
 use crate::auth::{Authority, NewKey, Shown};
 use crate::domain::company::rights::{KeyRights, RightsCommand};
-use crate::http::answer::{List, aged};
+use crate::http::answer::{List, Recorded, aged};
 use crate::http::{Bodiless, Command, Id, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -63,6 +63,9 @@ pub(super) struct NewKeyReply {
     /// The key without its secret.
     #[serde(flatten)]
     kept: KeyReply,
+    /// What was recorded.
+    #[serde(flatten)]
+    recorded: Recorded,
 }
 
 impl From<&KeyRights> for KeyReply {
@@ -97,10 +100,11 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<NewKeyReply>), Problem> {
     let actor = actor(&body.actor, &body.roles)?;
     let new = NewKey { actor: actor.name, roles: actor.roles, scopes: body.scopes };
-    let (text, known) = state.app.create_key(&caller, &meta, new, &shown.credential()).await?;
+    let (text, known, told) = state.app.create_key(&caller, &meta, new, &shown.credential()).await?;
     let secret_already_shown = text.is_none();
     let key = text.map(|text| text.to_string());
-    Ok((StatusCode::CREATED, Json(NewKeyReply { key, secret_already_shown, kept: (&known).into() })))
+    let (kept, recorded) = ((&known).into(), (&told).into());
+    Ok((StatusCode::CREATED, Json(NewKeyReply { key, secret_already_shown, kept, recorded })))
 }
 
 /// List API keys

@@ -12,7 +12,7 @@ use super::keys::Why;
 use super::{RoleName, actor, actor_name};
 use crate::auth::{Authority, Shown};
 use crate::domain::company::rights::{Membership, RightsCommand};
-use crate::http::answer::{Accepted, List};
+use crate::http::answer::{Accepted, List, Recorded};
 use crate::http::{Command, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -40,6 +40,17 @@ pub(super) struct MemberReply {
     changed_at: DateTime<Utc>,
 }
 
+/// A member whose roles were set.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct SavedMember {
+    /// The member.
+    #[serde(flatten)]
+    member: MemberReply,
+    /// What was recorded.
+    #[serde(flatten)]
+    recorded: Recorded,
+}
+
 impl MemberReply {
     fn of(name: &str, member: &Membership) -> Self {
         Self {
@@ -56,7 +67,7 @@ impl MemberReply {
 #[utoipa::path(
     post, path = "/v1/admin/members", tag = "admin", request_body = MemberBody,
     responses(
-        (status = 200, description = "Saved.", body = MemberReply),
+        (status = 200, description = "Saved.", body = SavedMember),
         (status = 404, description = "There is no such member.", body = ProblemDocument),
         (status = 409, description = "The tenant would have no administrator left.", body = ProblemDocument),
     )
@@ -66,7 +77,7 @@ pub(super) async fn set(
     Authority(caller): Authority,
     shown: Shown,
     Command { body, meta }: Command<MemberBody>,
-) -> Result<Json<MemberReply>, Problem> {
+) -> Result<Json<SavedMember>, Problem> {
     let (name, command) = match body.roles.is_empty() {
         true => {
             let name = actor_name(&body.actor)?.to_owned();
@@ -77,11 +88,11 @@ pub(super) async fn set(
             (actor.name.clone(), RightsCommand::SetRoles { actor: actor.name, roles: actor.roles })
         }
     };
-    state.app.administer(&caller, &meta, &command, &shown.credential()).await?;
+    let told = state.app.administer(&caller, &meta, &command, &shown.credential()).await?;
     let (rights, _) = state.app.rights.fresh(caller.tenant).await?;
     let removed = || Membership { roles: BTreeSet::new(), changed_at: (state.app.clock)() };
     let member = rights.members.get(&name).cloned().unwrap_or_else(removed);
-    Ok(Json(MemberReply::of(&name, &member)))
+    Ok(Json(SavedMember { member: MemberReply::of(&name, &member), recorded: (&told).into() }))
 }
 
 /// Remove a member

@@ -5,7 +5,9 @@ mod fields;
 mod intake;
 mod keys;
 mod members;
+mod pools;
 mod rates;
+mod roles;
 mod sign_in_links;
 mod teams;
 
@@ -32,6 +34,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(members::set, members::list))
         .routes(routes!(members::remove))
         .routes(routes!(members::erase_endpoints))
+        .routes(routes!(roles::list))
+        .routes(routes!(pools::list))
         .routes(routes!(teams::set, teams::list))
         .routes(routes!(teams::dissolve))
         .routes(routes!(fields::declare, fields::list))

@@ -15,6 +15,7 @@ use crate::app::MadeLink;
 use crate::auth::{Authority, Shown};
 use crate::domain::{Actor, Label};
 use crate::http::Command;
+use crate::http::answer::Recorded;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
@@ -54,6 +55,9 @@ pub(super) struct SignInLinkReply {
     secret_already_shown: bool,
     /// When it expires.
     expires_at: DateTime<Utc>,
+    /// What was recorded.
+    #[serde(flatten)]
+    recorded: Recorded,
 }
 
 /// Create a sign-in link
@@ -88,10 +92,12 @@ pub(super) async fn create(
     };
     let lasting = TimeDelta::seconds(seconds);
     let credential = shown.credential();
-    let (code, link) = state.app.create_sign_in_link(&caller, &meta, actor, lasting, &credential).await?;
+    let made = state.app.create_sign_in_link(&caller, &meta, actor, lasting, &credential);
+    let (code, link, told) = made.await?;
     let MadeLink { id, actor, expires_at } = link;
     let path = code.as_ref().map(|code| format!("/console/sign-in?code={code}"));
     let secret_already_shown = code.is_none();
-    let reply = SignInLinkReply { id, actor, code, path, secret_already_shown, expires_at };
+    let recorded = (&told).into();
+    let reply = SignInLinkReply { id, actor, code, path, secret_already_shown, expires_at, recorded };
     Ok((StatusCode::CREATED, Json(reply)))
 }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::groups::undivided;
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::domain::Label;
@@ -33,6 +34,8 @@ pub(super) struct AlertsParams {
     /// The IANA time zone of the days; that of the pipeline's default pool when absent.
     #[param(example = "Asia/Shanghai")]
     zone: Option<String>,
+    /// Refused with the reason: this report has no groups.
+    group_by: Option<String>,
 }
 
 /// Get changes of a stage's share
@@ -54,9 +57,15 @@ pub(super) async fn alerts(
     Key(key): Key,
     Query(days, window, who, as_of): Query<AlertsParams, TimeWindowParams, CustomerFilterParams, AsOfParams>,
 ) -> Result<AsOfResponse<AlertsReport>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
-    let AlertsParams { first_day, last_day, zone: named } = days;
+    let AlertsParams { first_day, last_day, zone: named, group_by } = days;
+    let why = Label::new(
+        "预警针对整个流程：比较的是各状态在全部客户中的占比。请用筛选条件缩小范围。",
+        "Alerts are of a whole pipeline: they compare each stage's share of all its customers. Narrow them by the filters.",
+    );
+    undivided(group_by.as_deref(), why)?;
     let named = named.as_deref().map(|name| zone("zone", name)).transpose()?;
+    let at = of_all(&as_of, &state, &caller).await?;
+    let pipeline = definition(&state, &caller, &key, &at).await?;
     let usual = || pipeline.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
     let zone = named.unwrap_or_else(usual);
     let window = window.window()?;
@@ -65,7 +74,6 @@ pub(super) async fn alerts(
     // The end of the window is not in it.
     let before = |to: DateTime<Utc>| to.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(to);
     let to = last_day.or_else(|| window.to.map(|to| local(before(to))));
-    let at = of_all(&as_of, &state, &caller).await?;
     let last = to.unwrap_or_else(|| at.effective_at.date_naive());
     if from.is_some_and(|from| from > last) {
         let message = Label::new("最后一天早于第一天。", "The last day is before the first day.");

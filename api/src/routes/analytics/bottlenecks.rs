@@ -1,8 +1,10 @@
 //! Where deals stick.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 
 use super::forecasts::CurrencyParams;
+use super::groups::{GroupWindowParams, InGroups, ReportOf, grouped};
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
@@ -11,7 +13,7 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::reports::bottlenecks::{BottlenecksQuery, BottlenecksReport};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// Rank the bottlenecks
 ///
@@ -20,9 +22,9 @@ use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 /// (`stagnant_after_seconds`), the median of the window before counts as one.
 #[utoipa::path(
     get, path = "/v1/bottlenecks/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), CurrencyParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), CurrencyParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The stages, the worst first.", body = BottlenecksReport),
+        (status = 200, description = "The stages, the worst first.", body = InGroups<BottlenecksReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -30,19 +32,27 @@ pub(super) async fn bottlenecks(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(money, time_window, who, as_of): Query<
+    Query(money, asked, who, as_of): Query<
         CurrencyParams,
-        TimeWindowParams,
+        GroupWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<BottlenecksReport>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
-    let window = time_window.window()?;
+) -> Result<AsOfResponse<InGroups<BottlenecksReport>>, Problem> {
+    let (window, keys) = (asked.window()?, asked.keys()?);
     let at = of_all(&as_of, &state, &caller).await?;
+    let definition = definition(&state, &caller, &key, &at).await?;
     let convert = money.rates(&state, &caller, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let query = BottlenecksQuery { at, window, filter, convert };
-    let report = state.app.projections.reports(caller.tenant).await?.bottlenecks(&pipeline, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, caller, definition) = (&state, &caller, &definition);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<BottlenecksReport, Problem>> {
+        let query = BottlenecksQuery { at, window, filter, convert: convert.clone() };
+        Box::pin(async move {
+            let mut reports = state.app.projections.reports(caller.tenant).await?;
+            Ok(reports.bottlenecks(definition, &query).await?)
+        })
+    };
+    let of = ReportOf::customers(state, caller, definition);
+    let body = grouped(of, keys, (at, filter, window), &run).await?;
+    Ok(AsOfResponse { position: body.report.position, body })
 }

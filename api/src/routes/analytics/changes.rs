@@ -6,8 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use utoipa::IntoParams;
 
+use super::groups::{GroupReport, InGroups, ReportOf, divide, keys_of_an_instant};
 use super::{definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -22,9 +24,11 @@ use crate::http::query::percent_encoded;
 use crate::http::{AsOfParams, ConsistencyParams, Instant, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
+use crate::projections::dwell::Window;
 use crate::projections::reports::changes::{
     ChangedCycles, ChangesQuery, MomentReport, WaterfallReport, read_place, write_place,
 };
+use crate::projections::reports::groups::{Group, GroupKey, Values};
 use crate::projections::stats::changes::{ChangeKind, CycleId, Part};
 use crate::projections::{AsOf, ProjectionError};
 use crate::routes::AppState;
@@ -61,6 +65,17 @@ pub(super) struct ChangesParams {
     /// The day of the exchange rates, or the last earlier day with rates; the day of the second instant when absent.
     #[param(example = "2026-11-02")]
     rate_date: Option<NaiveDate>,
+    /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`,
+    /// {texts that reports look at}, `version`, `sub_status`, `lost_reason` and `field:KEY`, separated by a comma. Customers are grouped as they
+    /// were at the second moment, and those that are gone by then as they were before: each is in one group at both moments.
+    #[param(example = "owner,tier")]
+    group_by: Option<String>,
+}
+
+/// Which of the groups the customers behind a change are of: the values of its keys, as JSON.
+#[derive(Debug, Clone, Deserialize)]
+struct OneGroup {
+    group: Option<String>,
 }
 
 impl ChangesParams {
@@ -198,12 +213,12 @@ async fn question(
 /// count bucket of each; `amount_up` and `amount_down` are the changed amounts of those that stayed. Opening plus
 /// learned is restated and restated plus happened is closing, exactly, in decimals per currency. Filters let a cycle
 /// through as it was at each moment; `team` means the team's members at the second moment, and
-/// custom fields are as they were then.
+/// custom fields are as they were then. In groups, the counts and amounts of all groups add up to those of the whole.
 #[utoipa::path(
     get, path = "/v1/changes/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), ChangesParams, CustomerFilterParams, ConsistencyParams),
     responses(
-        (status = 200, description = "The changes.", body = WaterfallReport),
+        (status = 200, description = "The changes.", body = InGroups<WaterfallReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -212,19 +227,60 @@ pub(super) async fn changes(
     Authority(caller): Authority,
     Key(key): Key,
     Query(params, who, fresh, _): Query<ChangesParams, CustomerFilterParams, ConsistencyParams>,
-) -> Result<AsOfResponse<WaterfallReport>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
+) -> Result<AsOfResponse<InGroups<WaterfallReport>>, Problem> {
+    let keys = keys_of_an_instant(params.group_by.as_deref())?;
     for model in ["board", "timeline", "dwell"] {
         fresh.wait(&state, &caller, model).await?;
     }
     let given = who.pairs();
-    let query = question(&state, &caller, &params, who).await?;
+    let mut query = question(&state, &caller, &params, who).await?;
+    let definition = definition(&state, &caller, &key, &query.to).await?;
+    let of = ReportOf::customers(&state, &caller, &definition);
+    let groups = if keys.is_empty() { None } else { Some(groups_of(of, keys, &mut query).await?) };
+    let asked = (&params, &given[..]);
+    let mut body = InGroups::whole(waterfall(of, asked, &query, None).await?);
+    for group in groups.iter().flatten() {
+        let query = ChangesQuery { filter: group.filter.clone(), ..query.clone() };
+        let report = waterfall(of, asked, &query, Some(group)).await?;
+        body.groups.get_or_insert_default().push(GroupReport::of(group, report));
+    }
+    body.groups = body.groups.or(groups.map(|_| Vec::new()));
+    Ok(AsOfResponse { position: body.report.position, body })
+}
+
+/// The report of all customers or of a group, with cursors that lead to the customers behind it.
+async fn waterfall(
+    of: ReportOf<'_>,
+    (params, who): (&ChangesParams, &[(String, String)]),
+    query: &ChangesQuery,
+    group: Option<&Group>,
+) -> Result<WaterfallReport, Problem> {
+    let group = group.map(|group| of_values(&group.key));
     let cursor = |moments: [&MomentReport; 2], part, kind| {
-        Place { part, kind, after: None, query: pinned(&params, &given, moments) }.write()
+        let query = pinned(params, (who, group.as_deref()), moments);
+        Place { part, kind, after: None, query }.write()
     };
-    let report =
-        state.app.projections.reports(caller.tenant).await?.changes(&pipeline, &query, &cursor).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let mut reports = of.state.app.projections.reports(of.caller.tenant).await?;
+    Ok(reports.changes(of.definition, query, &cursor).await?)
+}
+
+/// The groups of all who count at the first moment, by what was known then or is known at the second one, or at the second moment;
+/// which is pinned.
+async fn groups_of(
+    of: ReportOf<'_>,
+    keys: Vec<GroupKey>,
+    query: &mut ChangesQuery,
+) -> Result<Vec<Group>, Problem> {
+    let restated = AsOf { effective_at: query.from.effective_at, ..query.to };
+    let asked = (query.to, &query.filter, Window::default());
+    let (to, groups) = divide(of, keys, asked, vec![restated, query.from]).await?;
+    query.to = to;
+    Ok(groups.unwrap_or_default())
+}
+
+/// The values of a group's keys as a cursor has them.
+fn of_values(values: &Values) -> String {
+    json!(values).to_string()
 }
 
 /// List the customers behind a change
@@ -245,7 +301,7 @@ pub(super) async fn changed_customers(
     Key(key): Key,
     Query(page, ..): Query<Page>,
 ) -> Result<AsOfResponse<ChangedCycles>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
+    let _ = state.app.pipelines.versions(caller.tenant, &key).await?;
     let limit = page.limit()? as usize;
     let place = Place::read(page.cursor().unwrap_or_default())?;
     // What is wrong in it, no client wrote as it stands there.
@@ -253,13 +309,21 @@ pub(super) async fn changed_customers(
         true => Problem::from(ProjectionError::BadCursor),
         false => problem,
     };
-    let Query(params, who, ..) =
-        Query::<ChangesParams, CustomerFilterParams>::read(&place.query).map_err(bad)?;
-    let query = question(&state, &caller, &params, who).await.map_err(bad)?;
+    let Query(params, who, OneGroup { group }, _) =
+        Query::<ChangesParams, CustomerFilterParams, OneGroup>::read(&place.query).map_err(bad)?;
+    let mut query = question(&state, &caller, &params, who).await.map_err(bad)?;
+    let definition = definition(&state, &caller, &key, &query.to).await?;
+    if let Some(wanted) = group {
+        let keys = keys_of_an_instant(params.group_by.as_deref()).map_err(bad)?;
+        let of = ReportOf::customers(&state, &caller, &definition);
+        let groups = groups_of(of, keys, &mut query).await.map_err(bad)?;
+        let found = groups.into_iter().find(|group| of_values(&group.key) == wanted);
+        query.filter = found.ok_or(ProjectionError::BadCursor)?.filter;
+    }
     let next = |after| Place { after: Some(after), ..place.clone() }.write();
     let wanted = (place.part, place.kind, place.after);
     let mut reports = state.app.projections.reports(caller.tenant).await?;
-    let (mut body, position) = reports.changed_cycles(&pipeline, &query, wanted, limit, &next).await?;
+    let (mut body, position) = reports.changed_cycles(&definition, &query, wanted, limit, &next).await?;
     if !reads_people(&caller.actor) {
         body.items.iter_mut().for_each(|item| item.name = None);
     }
@@ -267,8 +331,16 @@ pub(super) async fn changed_customers(
 }
 
 /// The question with its moments as they were answered: asked again, it has the same answer.
-fn pinned(params: &ChangesParams, who: &[(String, String)], [from, to]: [&MomentReport; 2]) -> String {
+fn pinned(
+    params: &ChangesParams,
+    (who, group): (&[(String, String)], Option<&str>),
+    [from, to]: [&MomentReport; 2],
+) -> String {
     let mut pairs = who.to_vec();
+    if let Some((keys, group)) = params.group_by.as_ref().zip(group) {
+        pairs.push(("group_by".to_owned(), keys.clone()));
+        pairs.push(("group".to_owned(), group.to_owned()));
+    }
     for (name, value) in
         [("types", &params.types), ("period", &params.period), ("currency", &params.currency)]
     {
@@ -365,7 +437,7 @@ mod tests {
         };
         let (from, to) = (moment(3), moment(9));
         let params = ChangesParams { currency: Some("CNY".to_owned()), ..ChangesParams::default() };
-        let query = pinned(&params, &[("tag".to_owned(), "a b".to_owned())], [&from, &to]);
+        let query = pinned(&params, (&[("tag".to_owned(), "a b".to_owned())], None), [&from, &to]);
         assert_eq!(
             query,
             "tag=a%20b&currency=CNY&from_effective_at=1970-01-01T00%3A00%3A00Z&from_known_position=3\

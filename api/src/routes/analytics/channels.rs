@@ -1,9 +1,11 @@
 //! Sources and channels of leads.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::groups::{GroupWindowParams, InGroups, grouped_of_one};
 use super::{definitions, of_all};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
@@ -12,13 +14,13 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::reports::channels::{ChannelAttribution, ChannelsQuery, ChannelsReport};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// Of which pipeline, and what is credited.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChannelsParams {
-    /// Only this pipeline; all when absent.
+    /// Only this pipeline; all when absent. Groups need one where there are several.
     pipeline: Option<String>,
     /// What is credited with a lead that came in several times: how it came `first` (default), how it came `last`, or all
     /// of them in equal parts (`linear`).
@@ -32,27 +34,35 @@ pub(super) struct ChannelsParams {
 /// how long that took, and what was won. Conversion has Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/channels", tag = "analytics",
-    params(ChannelsParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(ChannelsParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The sources and channels, those with most leads first.", body = ChannelsReport),
+        (status = 200, description = "The sources and channels, those with most leads first.", body = InGroups<ChannelsReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
 pub(super) async fn channels(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(which, time_window, who, as_of): Query<
+    Query(which, asked, who, as_of): Query<
         ChannelsParams,
-        TimeWindowParams,
+        GroupWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<ChannelsReport>, Problem> {
-    let definitions = definitions(&state, &caller, which.pipeline.as_deref()).await?;
-    let window = time_window.window()?;
+) -> Result<AsOfResponse<InGroups<ChannelsReport>>, Problem> {
+    let (window, keys) = (asked.window()?, asked.keys()?);
     let at = of_all(&as_of, &state, &caller).await?;
+    let definitions = definitions(&state, &caller, which.pipeline.as_deref(), &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let query = ChannelsQuery { at, window, filter, attribution: which.attribution.unwrap_or_default() };
-    let report = state.app.projections.reports(caller.tenant).await?.channels(&definitions, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let attribution = which.attribution.unwrap_or_default();
+    let (state, caller, definitions) = (&state, &caller, &definitions);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<ChannelsReport, Problem>> {
+        Box::pin(async move {
+            let query = ChannelsQuery { at, window, filter, attribution };
+            Ok(state.app.projections.reports(caller.tenant).await?.channels(definitions, &query).await?)
+        })
+    };
+    let of = (state, caller, &definitions[..]);
+    let body = grouped_of_one(of, keys, (at, filter, window), &run).await?;
+    Ok(AsOfResponse { position: body.report.position, body })
 }

@@ -6,18 +6,20 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::of_all;
+use super::groups::ReportOf;
 use super::split::{Split, SplitWindowParams, split};
+use super::{definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::domain::calendar::Calendar;
+use crate::domain::calendar::{Calendar, china};
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::dwell::{Clock, DwellQuery, DwellReport, Unit};
+use crate::projections::reports::groups::Counted;
 use crate::routes::AppState;
 use crate::routes::filter::CustomerFilterParams;
 
@@ -39,7 +41,8 @@ pub(super) struct DwellParams {
     #[serde(default)]
     #[param(inline)]
     clock: Clock,
-    /// The working calendar for `clock=business`; required if there are several.
+    /// The working calendar for `clock=business`; required if there are several. Where none was set, the calendar template of
+    /// mainland China counts, as version 0.
     calendar: Option<String>,
     /// The horizon of the restricted mean: 30 days by default.
     #[serde(default = "thirty_days")]
@@ -78,13 +81,16 @@ async fn calendar(
     let company =
         state.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
     let mut calendars = company.calendars.values();
+    let template = || Some((0, china::office_hours())).filter(|_| company.calendars.is_empty());
     let chosen = match named {
-        Some(named) => company.calendars.get(named),
-        None => calendars.next().filter(|_| calendars.next().is_none()),
+        Some(named) => {
+            company.calendars.get(named).cloned().or_else(|| template().filter(|it| it.1.key == named))
+        }
+        None => calendars.next().filter(|_| calendars.next().is_none()).cloned().or_else(template),
     };
     if let Some(chosen) = chosen {
         known_then(state, &chosen.1, at)?;
-        return Ok(Some(chosen.clone()));
+        return Ok(Some(chosen));
     }
     let known: Vec<&str> = company.calendars.keys().map(String::as_str).collect();
     let message = match known.as_slice() {
@@ -134,7 +140,6 @@ pub(super) async fn dwell(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<Split<DwellReport>>, Problem> {
-    let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     let DwellParams { unit, clock, calendar: named, horizon_seconds, curve } = measure;
     if horizon_seconds == 0 {
         let message = Label::new("必须大于 0。", "Must be greater than 0.");
@@ -147,8 +152,8 @@ pub(super) async fn dwell(
     let calendar = calendar(&state, &caller, clock, named.as_deref(), &at).await?;
     let zones = state.app.zones.clone();
     let subjects = asked.compares();
-    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let (state, pipeline, versions) = (&state, &pipeline, &versions);
+    let definition = definition(&state, &caller, &key, &at).await?;
+    let (state, caller, definition) = (&state, &caller, &definition);
     let run = |at, filter, window| -> BoxFuture<'_, Result<DwellReport, Problem>> {
         let (calendar, zones) = (calendar.clone(), zones.clone());
         Box::pin(async move {
@@ -165,9 +170,10 @@ pub(super) async fn dwell(
                 subjects,
             };
             let mut dwell = state.app.projections.dwell(caller.tenant).await?;
-            Ok(dwell.dwell_times(pipeline, versions, &query).await?)
+            Ok(dwell.dwell_times(&definition.pipeline, &definition.versions, &query).await?)
         })
     };
-    let body = split((state, &caller, &key), &asked, (at, filter), &run).await?;
+    let of = ReportOf { state, caller, definition, counted: Counted::Stays };
+    let body = split(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
 }

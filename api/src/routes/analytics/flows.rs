@@ -3,8 +3,9 @@
 use axum::extract::State;
 use futures::future::BoxFuture;
 
-use super::of_all;
+use super::groups::ReportOf;
 use super::split::{Split, SplitWindowParams, split};
+use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query};
@@ -17,7 +18,7 @@ use crate::routes::filter::CustomerFilterParams;
 /// Get stage flows
 ///
 /// Transitions between stages, where journeys start and end, which stages are reached after which, and first-passage
-/// times.
+/// times. With a window, of the journeys that began in it.
 #[utoipa::path(
     get, path = "/v1/flows/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), SplitWindowParams, CustomerFilterParams, AsOfParams),
@@ -32,19 +33,19 @@ pub(super) async fn flows(
     Key(key): Key,
     Query(asked, who, as_of, ..): Query<SplitWindowParams, CustomerFilterParams, AsOfParams>,
 ) -> Result<AsOfResponse<Split<FlowsReport>>, Problem> {
-    let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     // Who counts, and in which group, is told by the other read models.
     let at = of_all(&as_of, &state, &caller).await?;
     asked.window()?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let (state, pipeline, versions) = (&state, &pipeline, &versions);
+    let definition = definition(&state, &caller, &key, &at).await?;
+    let (state, caller, definition) = (&state, &caller, &definition);
     let run = |at, filter, window| -> BoxFuture<'_, Result<FlowsReport, Problem>> {
         Box::pin(async move {
             let mut dwell = state.app.projections.dwell(caller.tenant).await?;
-            Ok(dwell.flows(pipeline, versions, &at, &window, &filter).await?)
+            Ok(dwell.flows(&definition.pipeline, &definition.versions, &at, &window, &filter).await?)
         })
     };
-    let body = split((state, &caller, &key), &asked, (at, filter), &run).await?;
+    let of = ReportOf::customers(state, caller, definition);
+    let body = split(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
 }

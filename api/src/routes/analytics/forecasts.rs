@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::groups::{InGroups, ReportOf, grouped, keys_of_an_instant, undivided};
 use super::{definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -42,6 +44,11 @@ pub(super) struct ForecastParams {
     #[serde(default)]
     #[param(inline)]
     close_by: ClosePeriod,
+    /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`,
+    /// {texts that reports look at}, `version`, `sub_status`, `lost_reason` and `field:KEY`, separated by a comma. Customers are grouped as they
+    /// were at `effective_at`.
+    #[param(example = "owner,tier")]
+    group_by: Option<String>,
 }
 
 /// In which currency money is added up as well.
@@ -57,7 +64,7 @@ pub(super) struct CurrencyParams {
 }
 
 /// When forecasts were made.
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BackTestParams {
     /// The horizon in days: 30 by default.
@@ -70,6 +77,8 @@ pub(super) struct BackTestParams {
     /// histories what had happened; or `now`, all that had happened by then.
     #[param(inline)]
     knowledge: Option<Knowledge>,
+    /// Refused with the reason: this report has no groups.
+    group_by: Option<String>,
 }
 
 impl ForecastParams {
@@ -129,7 +138,7 @@ impl CurrencyParams {
     get, path = "/v1/forecasts/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), ForecastParams, CurrencyParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The forecast.", body = ForecastReport),
+        (status = 200, description = "The forecast.", body = InGroups<ForecastReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -143,15 +152,23 @@ pub(super) async fn forecast(
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<ForecastReport>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
-    let horizons = measure.horizons()?;
+) -> Result<AsOfResponse<InGroups<ForecastReport>>, Problem> {
+    let (horizons, keys) = (measure.horizons()?, keys_of_an_instant(measure.group_by.as_deref())?);
     let at = of_all(&as_of, &state, &caller).await?;
+    let definition = definition(&state, &caller, &key, &at).await?;
     let convert = money.rates(&state, &caller, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let query = ForecastQuery { at, filter, horizons, convert, close_by: measure.close_by };
-    let report = state.app.projections.reports(caller.tenant).await?.forecast(&pipeline, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, caller, definition, close_by) = (&state, &caller, &definition, measure.close_by);
+    let run = |at, filter, _| -> BoxFuture<'_, Result<ForecastReport, Problem>> {
+        let (horizons, convert) = (horizons.clone(), convert.clone());
+        let query = ForecastQuery { at, filter, horizons, convert, close_by };
+        Box::pin(async move {
+            Ok(state.app.projections.reports(caller.tenant).await?.forecast(definition, &query).await?)
+        })
+    };
+    let of = ReportOf::customers(state, caller, definition);
+    let body = grouped(of, keys, (at, filter, Window::default()), &run).await?;
+    Ok(AsOfResponse { position: body.report.position, body })
 }
 
 /// Test the forecast on the past
@@ -179,7 +196,11 @@ pub(super) async fn back_test(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<BackTestReport>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
+    let why = Label::new(
+        "回测检验的是一种预测方法；请用筛选条件逐组检验。",
+        "A back-test judges one way of forecasting; test a group by the filters, one at a time.",
+    );
+    undivided(measure.group_by.as_deref(), why)?;
     let days = |parameter, given: Option<u32>| {
         super::days(parameter, given, USUAL[0])?;
         Ok::<u32, Problem>(given.unwrap_or(USUAL[0]))
@@ -188,6 +209,7 @@ pub(super) async fn back_test(
     let every_days = days("every_days", measure.every_days)?;
     let window = time_window.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
+    let pipeline = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let mut instants = Vec::new();
     for instant in instants_of(window, &at, horizon_days, every_days)? {

@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::groups::ReportOf;
 use super::split::{Split, SplitWindowParams, split};
 use super::{days, definition, of_all};
 use crate::auth::Authority;
@@ -105,20 +106,21 @@ pub(super) async fn funnel(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<Split<FunnelReport>>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
     let window = asked.window()?;
     measure.check(window)?;
     let at = of_all(&as_of, &state, &caller).await?;
+    let pipeline = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let (counting, reach) = (measure.counting(), measure.reach.unwrap_or_default());
-    let (state, pipeline) = (&state, &pipeline);
+    let (state, caller, pipeline) = (&state, &caller, &pipeline);
     let run = |at, filter, window| -> BoxFuture<'_, Result<FunnelReport, Problem>> {
         Box::pin(async move {
             let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
             Ok(state.app.projections.reports(caller.tenant).await?.funnel(pipeline, &query).await?)
         })
     };
-    let body = split((state, &caller, &key), &asked, (at, filter), &run).await?;
+    let of = ReportOf::customers(state, caller, pipeline);
+    let body = split(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -2,14 +2,17 @@
 
 use axum::extract::State;
 use chrono_tz::Tz;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::definitions;
+use super::groups::{GroupWindowParams, InGroups, grouped_of_one};
+use super::{definitions, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
+use crate::eventstore::Position;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Query, zone};
 use crate::problem::Problem;
@@ -17,16 +20,16 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::{HeatmapQuery, HeatmapReport, Window};
 use crate::projections::reports::Definition;
 use crate::projections::reports::effect::{EffectQuery, EffectReport};
+use crate::projections::reports::groups::GroupKey;
 use crate::projections::reports::neglect::{NeglectQuery, NeglectReport};
-use crate::projections::{AsOf, CohortFilter};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// Of which pipeline, on which clocks.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HeatmapParams {
-    /// Only this pipeline; all when absent.
+    /// Only this pipeline; all when absent. Groups need one where there are several.
     pipeline: Option<String>,
     /// The IANA time zone of weekdays and hours; that of the default pool (of the first pipeline that has one) when absent.
     #[param(example = "Asia/Shanghai")]
@@ -55,11 +58,21 @@ pub(super) enum HeatmapSubject {
 #[serde(untagged)]
 pub(super) enum HeatmapAnswer {
     /// With `by=record`.
-    Record(HeatmapReport),
+    Record(InGroups<HeatmapReport>),
     /// With `by=neglect`.
-    Neglect(NeglectReport),
+    Neglect(InGroups<NeglectReport>),
     /// With `by=effect`.
-    Effect(EffectReport),
+    Effect(InGroups<EffectReport>),
+}
+
+impl HeatmapAnswer {
+    fn position(&self) -> Position {
+        match self {
+            Self::Record(answer) => answer.report.position,
+            Self::Neglect(answer) => answer.report.position,
+            Self::Effect(answer) => answer.report.position,
+        }
+    }
 }
 
 /// Get the activity heat map
@@ -69,7 +82,7 @@ pub(super) enum HeatmapAnswer {
 /// window by who held them and in which stage, and the share that was followed by a move forward within seven days.
 #[utoipa::path(
     get, path = "/v1/heatmap", tag = "analytics",
-    params(HeatmapParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(HeatmapParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "Seven rows of 24 counts, or the rows of the other subjects.", body = HeatmapAnswer),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -78,57 +91,91 @@ pub(super) enum HeatmapAnswer {
 pub(super) async fn heatmap(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(which, time_window, who, as_of): Query<
+    Query(which, asked, who, as_of): Query<
         HeatmapParams,
-        TimeWindowParams,
+        GroupWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<HeatmapAnswer>, Problem> {
     let named = which.zone.as_deref().map(|name| zone("zone", name)).transpose()?;
-    let definitions = definitions(&state, &caller, which.pipeline.as_deref()).await?;
+    let (window, keys) = (asked.window()?, asked.keys()?);
+    let at = of_all(&as_of, &state, &caller).await?;
+    let definitions = definitions(&state, &caller, which.pipeline.as_deref(), &at).await?;
     let pool = || definitions.iter().find_map(|one| one.pipeline.default_pool());
     let zone = named.unwrap_or_else(|| pool().map_or(Tz::UTC, |pool| pool.timezone));
-    // Who counts is told by the customers' own read model.
-    as_of.wait(&state, &caller, "board").await?;
-    let at = as_of.at(&state, &caller, "dwell").await?;
-    let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
-    let by = which.by.unwrap_or_default();
-    if by != HeatmapSubject::Record {
-        as_of.wait(&state, &caller, "timeline").await?;
-        return people(&state, &caller, by, &definitions, (at, window, filter)).await;
-    }
-    let query = HeatmapQuery { at, window, filter, zone, zones: state.app.zones.clone() };
-    let keys: Vec<String> = definitions.iter().map(|one| one.pipeline.key.clone()).collect();
-    let report = state.app.projections.dwell(caller.tenant).await?.heatmap(&keys, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: HeatmapAnswer::Record(report) })
+    let filter = who.filter(&state, &caller, &at).await?;
+    let of = (&state, &caller, &definitions[..]);
+    let body = match which.by.unwrap_or_default() {
+        HeatmapSubject::Record => {
+            let run = |at, filter, window| -> BoxFuture<'_, Result<HeatmapReport, Problem>> {
+                let query = HeatmapQuery { at, window, filter, zone, zones: state.app.zones.clone() };
+                Box::pin(records(of, query))
+            };
+            HeatmapAnswer::Record(grouped_of_one(of, keys, (at, filter, window), &run).await?)
+        }
+        HeatmapSubject::Neglect => {
+            of_an_instant(window, &keys)?;
+            let run = |at, filter, _| -> BoxFuture<'_, Result<NeglectReport, Problem>> {
+                Box::pin(neglect(of, NeglectQuery { at, filter }))
+            };
+            HeatmapAnswer::Neglect(grouped_of_one(of, keys, (at, filter, window), &run).await?)
+        }
+        HeatmapSubject::Effect => {
+            let run = |at, filter, window| -> BoxFuture<'_, Result<EffectReport, Problem>> {
+                Box::pin(effect(of, EffectQuery { at, window, filter }))
+            };
+            HeatmapAnswer::Effect(grouped_of_one(of, keys, (at, filter, window), &run).await?)
+        }
+    };
+    Ok(AsOfResponse { position: body.position(), body })
 }
 
-/// Who is left alone, or which conversations were followed by a move.
-async fn people(
-    state: &AppState,
-    caller: &Caller,
-    by: HeatmapSubject,
-    definitions: &[Definition],
-    (at, window, filter): (AsOf, Window, CohortFilter),
-) -> Result<AsOfResponse<HeatmapAnswer>, Problem> {
+/// Refuses what divides or bounds a window, of a report that has none.
+fn of_an_instant(window: Window, keys: &[GroupKey]) -> Result<(), Problem> {
+    let message = Label::new(
+        "by=neglect 只统计一个时刻；请用 effective_at 指定。",
+        "by=neglect looks at a single instant; specify it as effective_at.",
+    );
+    let given = [
+        ("from", window.from.is_some()),
+        ("to", window.to.is_some()),
+        ("group_by", keys.iter().any(GroupKey::is_of_time)),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(Problem::invalid_value(name, message)),
+        None => Ok(()),
+    }
+}
+
+/// Whose heat map it is, and of which pipelines.
+type Of<'a> = (&'a AppState, &'a Caller, &'a [Definition]);
+
+/// When records are made.
+async fn records(
+    (state, caller, definitions): Of<'_>,
+    query: HeatmapQuery,
+) -> Result<HeatmapReport, Problem> {
+    let keys: Vec<String> = definitions.iter().map(|one| one.pipeline.key.clone()).collect();
+    Ok(state.app.projections.dwell(caller.tenant).await?.heatmap(&keys, &query).await?)
+}
+
+/// Who has long been left alone, by name for those who may read of people.
+async fn neglect(
+    (state, caller, definitions): Of<'_>,
+    query: NeglectQuery,
+) -> Result<NeglectReport, Problem> {
     let mut reports = state.app.projections.reports(caller.tenant).await?;
-    if by == HeatmapSubject::Effect {
-        let report = reports.effect(definitions, &EffectQuery { at, window, filter }).await?;
-        return Ok(AsOfResponse { position: report.position, body: HeatmapAnswer::Effect(report) });
-    }
-    if window != Window::default() {
-        let message = Label::new(
-            "by=neglect 只统计一个时刻；请用 effective_at 指定。",
-            "by=neglect looks at a single instant; specify it as effective_at.",
-        );
-        let name = if window.from.is_some() { "from" } else { "to" };
-        return Err(Problem::invalid_value(name, message));
-    }
-    let mut report = reports.neglect(definitions, &NeglectQuery { at, filter }).await?;
+    let mut report = reports.neglect(definitions, &query).await?;
     if !reads_people(&caller.actor) {
         let bands = report.rows.iter_mut().flat_map(|row| &mut row.bands);
         bands.flat_map(|band| &mut band.customers).for_each(|customer| customer.name = None);
     }
-    Ok(AsOfResponse { position: report.position, body: HeatmapAnswer::Neglect(report) })
+    Ok(report)
+}
+
+/// Which conversations were followed by a move.
+async fn effect((state, caller, definitions): Of<'_>, query: EffectQuery) -> Result<EffectReport, Problem> {
+    let mut reports = state.app.projections.reports(caller.tenant).await?;
+    Ok(reports.effect(definitions, &query).await?)
 }

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::groups::ReportOf;
 use super::split::{Split, SplitWindowParams, split};
 use super::{definition, of_all};
 use crate::auth::Authority;
@@ -65,7 +66,6 @@ pub(super) async fn latency(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<Split<LatencyReport>>, Problem> {
-    let pipeline = definition(&state, &caller, &key).await?;
     let sla_seconds = measure.sla_seconds.unwrap_or(DAY);
     if sla_seconds > LONGEST {
         let message =
@@ -75,6 +75,7 @@ pub(super) async fn latency(
     let limit = page::limit(measure.limit)? as usize;
     asked.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
+    let pipeline = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let cursor = measure.cursor;
     let (state, caller, pipeline) = (&state, &caller, &pipeline);
@@ -92,6 +93,7 @@ pub(super) async fn latency(
             Ok(report)
         })
     };
-    let body = split((state, caller, &key), &asked, (at, filter), &run).await?;
+    let of = ReportOf::customers(state, caller, pipeline);
+    let body = split(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -1,9 +1,11 @@
 //! Who buys again.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::groups::{GroupWindowParams, InGroups, ReportOf, grouped};
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
@@ -17,7 +19,7 @@ use crate::projections::reports::loyalty::{LoyaltyQuery, LoyaltyReport};
 use crate::projections::reports::page::Pages;
 use crate::routes::AppState;
 use crate::routes::customers::purchases::TransactionWord;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// From how many purchases on a customer is loyal, unless told otherwise.
 const MIN_COUNT: u32 = 2;
@@ -48,9 +50,9 @@ pub(super) struct LoyaltyParams {
 /// among them beside its share among the other buyers.
 #[utoipa::path(
     get, path = "/v1/loyalty/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), LoyaltyParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), LoyaltyParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The report.", body = LoyaltyReport),
+        (status = 200, description = "The report.", body = InGroups<LoyaltyReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -60,12 +62,11 @@ pub(super) async fn loyalty(
     Key(key): Key,
     Query(asked, time_window, who, as_of): Query<
         LoyaltyParams,
-        TimeWindowParams,
+        GroupWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<LoyaltyReport>, Problem> {
-    let definition = definition(&state, &caller, &key).await?;
+) -> Result<AsOfResponse<InGroups<LoyaltyReport>>, Problem> {
     let min_count = asked.min_count.unwrap_or(MIN_COUNT);
     if !(1..=MOST).contains(&min_count) {
         let message =
@@ -74,14 +75,24 @@ pub(super) async fn loyalty(
     }
     let list = asked.cursor.is_some().then(|| "customers".to_owned());
     let pages = Pages { list, cursor: asked.cursor, limit: page::limit(asked.limit)? as usize };
-    let window = time_window.window()?;
+    let (window, keys) = (time_window.window()?, time_window.keys()?);
     let at = of_all(&as_of, &state, &caller).await?;
+    let definition = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let kind = asked.kind.map_or(TransactionKind::Order, TransactionKind::from);
-    let query = LoyaltyQuery { at, window, filter, kind, min_count: min_count as usize, pages };
-    let mut report = state.app.projections.reports(caller.tenant).await?.loyalty(&definition, &query).await?;
-    if !reads_people(&caller.actor) {
-        report.unname();
-    }
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, caller, definition, min_count) = (&state, &caller, &definition, min_count as usize);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<LoyaltyReport, Problem>> {
+        let query = LoyaltyQuery { at, window, filter, kind, min_count, pages: pages.clone() };
+        Box::pin(async move {
+            let mut reports = state.app.projections.reports(caller.tenant).await?;
+            let mut report = reports.loyalty(definition, &query).await?;
+            if !reads_people(&caller.actor) {
+                report.unname();
+            }
+            Ok(report)
+        })
+    };
+    let of = ReportOf::customers(state, caller, definition);
+    let body = grouped(of, keys, (at, filter, window), &run).await?;
+    Ok(AsOfResponse { position: body.report.position, body })
 }

@@ -8,6 +8,7 @@ mod dwell;
 mod flows;
 mod forecasts;
 mod funnels;
+mod groups;
 mod heatmap;
 mod latency;
 mod losses;
@@ -39,6 +40,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(bottlenecks::bottlenecks))
         .routes(routes!(channels::channels))
         .routes(routes!(losses::losses))
+        .routes(routes!(losses::lost_deals))
         .routes(routes!(loyalty::loyalty))
         .routes(routes!(changes::changes))
         .routes(routes!(changes::changed_customers))
@@ -65,28 +67,22 @@ async fn of_all(as_of: &AsOfParams, state: &AppState, caller: &Caller) -> Result
     as_of.at(state, caller, "dwell").await
 }
 
-/// A pipeline with all of its versions.
-async fn definition(state: &AppState, caller: &Caller, key: &str) -> Result<Definition, Problem> {
-    let pipeline = state.app.pipelines.find(caller.tenant, key, None).await?;
-    let versions = state.app.pipelines.versions(caller.tenant, key).await?;
-    Ok(Definition { pipeline, versions })
+/// A pipeline with its versions, as they were known.
+async fn definition(state: &AppState, caller: &Caller, key: &str, at: &AsOf) -> Result<Definition, Problem> {
+    Ok(state.app.pipelines.definition_then(caller.tenant, key, at).await?)
 }
 
-/// The pipeline that was named, or all of them.
+/// The pipeline that was named, or all of them, as they were known.
 async fn definitions(
     state: &AppState,
     caller: &Caller,
     named: Option<&str>,
+    at: &AsOf,
 ) -> Result<Vec<Definition>, Problem> {
-    if let Some(key) = named {
-        return Ok(vec![definition(state, caller, key).await?]);
+    match named {
+        Some(key) => Ok(vec![definition(state, caller, key, at).await?]),
+        None => Ok(state.app.pipelines.definitions_then(caller.tenant, at).await?.into_values().collect()),
     }
-    let latest = state.app.pipelines.latest(caller.tenant).await?;
-    let mut all = Vec::new();
-    for key in latest.keys() {
-        all.push(definition(state, caller, key).await?);
-    }
-    Ok(all)
 }
 
 /// A number of days, at most ten years, in seconds.

@@ -1,9 +1,12 @@
 //! The paths of customers through a pipeline.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::groups::{GroupWindowParams, InGroups, ReportOf, grouped};
+use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::http::answer::{Accepted, AsOfResponse};
 use crate::http::{AsOfParams, Command, Key, Query, page};
@@ -12,7 +15,7 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::dwell::{Ending, PathsMark, PathsQuery, PathsReport};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// Which paths.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -64,12 +67,13 @@ pub(super) async fn set_standard(
 /// Get customer paths
 ///
 /// The sequences of stages that journeys went through, with share and median duration; and, where a standard path is
-/// set, how many follow it, and where the others leave it. All pages show the moment of the first.
+/// set, how many follow it, and where the others leave it. With a window, of the journeys that began in it. All pages show
+/// the moment of the first.
 #[utoipa::path(
     get, path = "/v1/paths/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), PathParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), PathParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The most frequent paths.", body = PathsReport),
+        (status = 200, description = "The most frequent paths.", body = InGroups<PathsReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -77,29 +81,34 @@ pub(super) async fn paths(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(PathParams { limit, cursor, ending }, time_window, who, as_of): Query<
+    Query(PathParams { limit, cursor, ending }, asked, who, as_of): Query<
         PathParams,
-        TimeWindowParams,
+        GroupWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<PathsReport>, Problem> {
-    let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
+) -> Result<AsOfResponse<InGroups<PathsReport>>, Problem> {
     let limit = page::limit(limit)? as usize;
-    // Who counts is told by the customers' own read model.
-    as_of.wait(&state, &caller, "board").await?;
-    let now = as_of.at(&state, &caller, "dwell").await?;
+    // Who counts, and in which group, is told by the other read models.
+    let (keys, now) = (asked.keys()?, of_all(&as_of, &state, &caller).await?);
     let mark = cursor.as_deref().map(PathsMark::read).transpose()?;
     let head = state.app.store.head(caller.tenant).await?.position;
     if mark.is_some_and(|mark| mark.at.known_position > Some(head)) {
         return Err(ProjectionError::BadCursor.into());
     }
     let PathsMark { offset, at } = mark.unwrap_or(PathsMark { offset: 0, at: now });
-    let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
+    let (window, filter) = (asked.window()?, who.filter(&state, &caller, &at).await?);
+    let definition = definition(&state, &caller, &key, &at).await?;
     let standard = state.app.pipelines.standard_path(caller.tenant, &key, at.known_position).await?;
-    let query = PathsQuery { at, window, filter, ending, offset, limit, standard };
-    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let report =
-        state.app.projections.dwell(caller.tenant).await?.paths(&pipeline, &versions, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, caller, definition) = (&state, &caller, &definition);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<PathsReport, Problem>> {
+        let query = PathsQuery { at, window, filter, ending, offset, limit, standard: standard.clone() };
+        Box::pin(async move {
+            let mut dwell = state.app.projections.dwell(caller.tenant).await?;
+            Ok(dwell.paths(&definition.pipeline, &definition.versions, &query).await?)
+        })
+    };
+    let of = ReportOf::customers(state, caller, definition);
+    let body = grouped(of, keys, (at, filter, window), &run).await?;
+    Ok(AsOfResponse { position: body.report.position, body })
 }

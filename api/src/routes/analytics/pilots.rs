@@ -5,8 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::groups::undivided;
 use super::{days, definition, of_all};
 use crate::auth::Authority;
+use crate::domain::Label;
 use crate::domain::pipeline::version::Pilot;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query};
@@ -22,7 +24,7 @@ const SILENT_DAYS: u32 = 7;
 const HORIZON_DAYS: u32 = 14;
 
 /// By which measures.
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PilotParams {
     /// The number of days without activity after which a customer counts as leaking: 7 by default.
@@ -31,6 +33,8 @@ pub(super) struct PilotParams {
     /// The number of days from the start of a cycle within which deals count: 14 by default.
     #[param(minimum = 1, maximum = 3650)]
     horizon_days: Option<u32>,
+    /// Refused with the reason: this report has no groups.
+    group_by: Option<String>,
 }
 
 /// A pilot and what it brings.
@@ -80,13 +84,18 @@ pub(super) async fn pilot(
 ) -> Result<AsOfResponse<PilotReply>, Problem> {
     let unknown = || Problem::not_found("pilot", &id);
     let (key, version) = read_id(&id).ok_or_else(unknown)?;
-    let definition = definition(&state, &caller, key).await?;
+    let why = Label::new(
+        "试点本身就是把团队的客户与其他客户对比，没有更多分组。",
+        "A pilot always compares the team's customers with all others: it has no further groups.",
+    );
+    undivided(measure.group_by.as_deref(), why)?;
+    let asked = of_all(&as_of, &state, &caller).await?;
+    let definition = definition(&state, &caller, key, &asked).await?;
     let published = definition.versions.version(version).ok_or_else(unknown)?;
     let pilot = published.team.clone().ok_or_else(unknown)?;
     let from = published.in_force_from;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
-    let asked = of_all(&as_of, &state, &caller).await?;
     let at = AsOf { effective_at: judged_at(&pilot, asked.effective_at), ..asked };
     let company = state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
     let team = company.people.teams.get(&pilot.id).map(|team| team.members.clone()).unwrap_or_default();

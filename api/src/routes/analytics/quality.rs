@@ -5,16 +5,15 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::groups::ReportOf;
 use super::split::{Split, SplitWindowParams, split};
-use super::{days, definition, of_all};
-use crate::app::Caller;
+use super::{days, definition, definitions, of_all};
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::reports::Definition;
 use crate::projections::reports::page::Pages;
 use crate::projections::reports::quality::{QualityQuery, QualityReport};
 use crate::routes::AppState;
@@ -95,7 +94,6 @@ pub(super) async fn quality(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<Split<QualityReport>>, Problem> {
-    let definition = definition(&state, &caller, &key).await?;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
     if measure.cursor.is_some() && measure.list.is_none() {
@@ -105,8 +103,10 @@ pub(super) async fn quality(
     let pages = Pages { list, cursor: measure.cursor, limit: page::limit(measure.limit)? as usize };
     asked.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
+    let definition = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let others = others(&state, &caller, &key).await?;
+    let mut others = definitions(&state, &caller, None, &at).await?;
+    others.retain(|other| other.pipeline.key != key);
     let (state, caller, definition, others) = (&state, &caller, &definition, &others);
     let run = |at, filter, window| -> BoxFuture<'_, Result<QualityReport, Problem>> {
         let pages = pages.clone();
@@ -120,16 +120,7 @@ pub(super) async fn quality(
             Ok(report)
         })
     };
-    let body = split((state, caller, &key), &asked, (at, filter), &run).await?;
+    let of = ReportOf::customers(state, caller, definition);
+    let body = split(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
-}
-
-/// The tenant's other pipelines.
-async fn others(state: &AppState, caller: &Caller, key: &str) -> Result<Vec<Definition>, Problem> {
-    let latest = state.app.pipelines.latest(caller.tenant).await?;
-    let mut others = Vec::new();
-    for other in latest.keys().filter(|other| *other != key) {
-        others.push(definition(state, caller, other).await?);
-    }
-    Ok(others)
 }

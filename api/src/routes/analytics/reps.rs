@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::groups::ReportOf;
 use super::split::{Split, SplitWindowParams, split};
 use super::{days, definitions, of_all};
 use crate::app::Caller;
@@ -84,7 +85,6 @@ pub(super) async fn reps(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<Split<RepsReport>>, Problem> {
-    let definitions = definitions(&state, &caller, measure.pipeline.as_deref()).await?;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let limit = page::limit(measure.limit)? as usize;
     let window = asked.window()?;
@@ -93,10 +93,11 @@ pub(super) async fn reps(
         return Err(Problem::missing_parameter("from"));
     }
     let at = of_all(&as_of, &state, &caller).await?;
+    let definitions = definitions(&state, &caller, measure.pipeline.as_deref(), &at).await?;
     let reps = named(&mut who, (&state, &caller), &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let (attribution, after) = (measure.attribution, measure.cursor);
-    let (state, definitions) = (&state, &definitions);
+    let (state, caller, definitions) = (&state, &caller, &definitions);
     let run = |at, filter, window| -> BoxFuture<'_, Result<RepsReport, Problem>> {
         let (reps, after) = (reps.clone(), after.clone());
         Box::pin(async move {
@@ -106,7 +107,7 @@ pub(super) async fn reps(
         })
     };
     let body = match definitions.as_slice() {
-        [only] => split((state, &caller, &only.pipeline.key), &asked, (at, filter), &run).await?,
+        [only] => split(ReportOf::customers(state, caller, only), &asked, (at, filter), &run).await?,
         _ if asked.is_split() => return Err(Problem::missing_parameter("pipeline")),
         _ => Split::whole(run(at, filter, window).await?),
     };

@@ -1,28 +1,19 @@
 //! Reports in groups, and beside the same report of another window.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::definition;
-use crate::app::Caller;
+use super::groups::{GroupReport, ReportOf, Run, divide, keys_of};
 use crate::domain::Label;
-use crate::domain::field::Fields;
 use crate::domain::pipeline::version::{Publication, Versions};
 use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
 use crate::projections::reports::compare::{Comparable, Difference, with_q_values};
-use crate::projections::reports::groups::{Group, GroupKey, GroupsQuery};
+use crate::projections::reports::groups::GroupKey;
 use crate::projections::{AsOf, CohortFilter};
 use crate::routes::filter::window_of;
-use crate::routes::{AppState, fields};
-
-/// The most groups of an answer.
-const MOST_GROUPS: usize = 500;
 
 /// The time window, and how the report is divided or held beside another one.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -34,7 +25,8 @@ pub(super) struct SplitWindowParams {
     to: Option<Instant>,
     /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`,
     /// {texts that reports look at}, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month`, `quarter` and `field:KEY`
-    /// (what the custom field of that key holds), separated by a comma. Customers are grouped as they were at `effective_at`; months and quarters divide the window, in UTC.
+    /// (what the custom field of that key holds), separated by a comma. Customers are grouped as they were at `effective_at`; stays,
+    /// where stays are counted, by their own `sub_status`: the one in which they ended, or stand. Months and quarters divide the window, in UTC.
     #[param(example = "owner,month")]
     group_by: Option<String>,
     /// Also return the report for the window that begins here, with the difference and its test.
@@ -98,11 +90,7 @@ impl SplitWindowParams {
     }
 
     /// The times of the versions that are compared, where that was asked for.
-    async fn spans(
-        &self,
-        (state, caller, pipeline): (&AppState, &Caller, &str),
-        at: &AsOf,
-    ) -> Result<Option<[VersionSpan; 2]>, Problem> {
+    fn spans(&self, versions: &Versions, at: &AsOf) -> Result<Option<[VersionSpan; 2]>, Problem> {
         let Some(version) = self.compare_version else { return Ok(None) };
         if [self.from, self.to, self.compare_from, self.compare_to].iter().any(Option::is_some) {
             let message = Label::new(
@@ -111,8 +99,7 @@ impl SplitWindowParams {
             );
             return Err(Problem::invalid_value("compare_version", message));
         }
-        let versions = state.app.pipelines.versions(caller.tenant, pipeline).await?;
-        let found = spans(&versions, version, at);
+        let found = spans(versions, version, at);
         found.map(Some).ok_or_else(|| {
             let message = Label::new(
                 "应为已对所有人生效、且之前还有其他版本的版本号。",
@@ -148,21 +135,7 @@ impl SplitWindowParams {
     }
 
     fn keys(&self) -> Result<Vec<GroupKey>, Problem> {
-        let Some(given) = &self.group_by else { return Ok(Vec::new()) };
-        let keys: Option<Vec<GroupKey>> = given.split(',').map(GroupKey::parse).collect();
-        let is_valid = |keys: &Vec<GroupKey>| {
-            keys.len() <= 2
-                && keys.first() != keys.get(1)
-                && !(keys.contains(&GroupKey::Month) && keys.contains(&GroupKey::Quarter))
-        };
-        keys.filter(is_valid).ok_or_else(|| {
-            let words: Vec<_> = GroupKey::all().map(|key| key.word().into_owned()).collect();
-            let message = Label::new(
-                format!("应为以下至多两个不同的值，以逗号分隔：{}、field:KEY。", words.join("、")),
-                format!("Must be at most two different values of: {}, field:KEY.", words.join(", ")),
-            );
-            Problem::invalid_value("group_by", message)
-        })
+        keys_of(self.group_by.as_deref())
     }
 }
 
@@ -178,14 +151,12 @@ pub(super) struct Compared<R> {
     differences: Vec<Difference>,
 }
 
-/// The report of one group.
+/// The report of one group, beside another window where that was asked for.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct Grouped<R> {
-    /// The value of each key of `group_by`; null where the customers have none.
-    key: BTreeMap<String, Option<String>>,
-    /// The report.
+pub(super) struct ComparedGroup<R> {
+    /// The group.
     #[serde(flatten)]
-    report: R,
+    group: GroupReport<R>,
     /// The same group in the other window.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared: Option<Compared<R>>,
@@ -199,7 +170,7 @@ pub(super) struct Split<R> {
     report: R,
     /// With `group_by`: the report of each group.
     #[serde(skip_serializing_if = "Option::is_none")]
-    groups: Option<Vec<Grouped<R>>>,
+    groups: Option<Vec<ComparedGroup<R>>>,
     /// With `compare_from` or `compare_to`: the report of the other window.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared: Option<Compared<R>>,
@@ -220,19 +191,15 @@ impl<R> Split<R> {
     }
 }
 
-/// One report: of these two times, customers and window.
-pub(super) type Run<'a, R> =
-    &'a (dyn Fn(AsOf, CohortFilter, Window) -> BoxFuture<'a, Result<R, Problem>> + Send + Sync);
-
 /// The report, and the others that were asked for with it: all of what is known at one position.
 pub(super) async fn split<R: Comparable>(
-    (state, caller, pipeline): (&AppState, &Caller, &str),
+    of: ReportOf<'_>,
     asked: &SplitWindowParams,
     (at, filter): (AsOf, CohortFilter),
     run: Run<'_, R>,
 ) -> Result<Split<R>, Problem> {
     let (mut window, mut compared, keys) = (asked.window()?, asked.compared()?, asked.keys()?);
-    let compared_versions = asked.spans((state, caller, pipeline), &at).await?;
+    let compared_versions = asked.spans(&of.definition.versions, &at)?;
     if let Some([after, before]) = compared_versions {
         (window, compared) = (after.window(), Some(before.window()));
     }
@@ -240,52 +207,24 @@ pub(super) async fn split<R: Comparable>(
         let report = run(at, filter, window).await?;
         return Ok(Split::whole(report));
     }
-    let named: Vec<&str> = keys.iter().filter_map(GroupKey::field).collect();
-    let declared = match named.is_empty() {
-        true => Fields::default(),
-        false => fields::readable(state, caller, "group_by", &named).await?,
-    };
-    let mut reports = state.app.projections.reports(caller.tenant).await?;
-    let at = AsOf { known_position: at.known_position.or(Some(reports.position())), ..at };
-    let groups = match keys.is_empty() {
-        true => None,
-        false => {
-            let (teams, definition) =
-                (teams(state, caller, &at).await?, definition(state, caller, pipeline).await?);
-            let query = GroupsQuery { at, filter: filter.clone(), window, keys, teams, declared };
-            Some(reports.groups(&definition, &query).await?)
-        }
-    };
-    drop(reports);
+    let (at, groups) = divide(of, keys, (at, &filter, window), Vec::new()).await?;
     let report = run(at, filter.clone(), window).await?;
     let mut beside = match compared {
         Some(other) => Some(compare(&report, run(at, filter, other).await?)),
         None => None,
     };
     let mut grouped = Vec::new();
-    for group in few(groups.as_deref().unwrap_or_default())? {
+    for group in groups.iter().flatten() {
         let report = run(at, group.filter.clone(), group.window).await?;
-        let beside = match compared {
+        let compared = match compared {
             Some(other) => Some(compare(&report, run(at, group.filter.clone(), other).await?)),
             None => None,
         };
-        grouped.push(Grouped { key: group.key.clone(), report, compared: beside });
+        grouped.push(ComparedGroup { group: GroupReport::of(group, report), compared });
     }
     let of_groups = grouped.iter_mut().filter_map(|group| group.compared.as_mut());
     judge(beside.iter_mut().chain(of_groups));
     Ok(Split { report, groups: groups.map(|_| grouped), compared: beside, compared_versions })
-}
-
-/// The groups, unless they are more than an answer takes.
-fn few(groups: &[Group]) -> Result<&[Group], Problem> {
-    if groups.len() <= MOST_GROUPS {
-        return Ok(groups);
-    }
-    let message = Label::new(
-        format!("分组多于 {MOST_GROUPS} 个；请缩小范围或减少分组键。"),
-        format!("There are more than {MOST_GROUPS} groups; narrow the filter or use fewer keys."),
-    );
-    Err(Problem::invalid_value("group_by", message))
 }
 
 fn compare<R: Comparable>(report: &R, other: R) -> Compared<R> {
@@ -299,15 +238,4 @@ fn judge<'a, R: 'a>(compared: impl Iterator<Item = &'a mut Compared<R>>) {
     for compared in all {
         compared.difference = compared.differences.iter().find(|one| one.stage.is_none()).cloned();
     }
-}
-
-/// The team of each rep, at the instant asked about.
-async fn teams(state: &AppState, caller: &Caller, at: &AsOf) -> Result<BTreeMap<String, String>, Problem> {
-    let company = state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
-    let members = company
-        .people
-        .teams
-        .iter()
-        .flat_map(|(key, team)| team.members.iter().map(move |member| (member.clone(), key.clone())));
-    Ok(members.collect())
 }

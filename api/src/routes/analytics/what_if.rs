@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 use super::forecasts::CurrencyParams;
 use super::{definition, of_all};
 use crate::auth::Authority;
+use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
@@ -16,7 +17,7 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::reports::what_if::WhatIfQuery;
 use crate::routes::AppState;
 use crate::routes::filter::CustomerFilterParams;
-use crate::what_if::{MOST_CUSTOMERS, Rows, WhatIfAnswer, WhatIfQuestion};
+use crate::what_if::{MOST_CUSTOMERS, Names, Rows, WhatIfAnswer, WhatIfQuestion};
 
 /// The rows of each list unless told otherwise, and the most.
 const USUAL_ROWS: usize = 500;
@@ -71,18 +72,22 @@ pub(super) async fn what_if(
     command: Command<WhatIfQuestion>,
 ) -> Result<AsOfResponse<WhatIfAnswer>, Problem> {
     let (question, rows) = (command.body, rows.rows()?);
-    let known = definition(&state, &caller, &question.pipeline).await?;
     let at = of_all(&as_of, &state, &caller).await?;
+    let known = definition(&state, &caller, &question.pipeline, &at).await?;
     let hypothesis = question.hypothesis(&known, at.effective_at)?;
     let span = hypothesis.span;
     let filter = who.filter(&state, &caller, &at).await?;
     let convert = currency.rates(&state, &caller, &at).await?;
     let zones = state.app.zones.clone();
     let query = WhatIfQuery { at, filter, hypothesis, convert, zones, most_customers: MOST_CUSTOMERS };
-    let found = state.app.projections.reports(caller.tenant).await?.what_if(&known, &query).await?;
-    let found = found.ok_or_else(too_many)?;
+    let mut reports = state.app.projections.reports(caller.tenant).await?;
+    let found = reports.what_if(&known, &query).await?.ok_or_else(too_many)?;
+    let names = match reads_people(&caller.actor) {
+        true => reports.names(&rows.customers(&found), &at).await?,
+        false => Names::new(),
+    };
     let position = found.position;
-    Ok(AsOfResponse { position, body: WhatIfAnswer::of(&question, span, found, rows, language) })
+    Ok(AsOfResponse { position, body: WhatIfAnswer::of(&question, span, (found, &names), rows, language) })
 }
 
 fn too_many() -> Problem {

@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
+use crate::auth::disclosure::reads_people;
 use crate::http::answer::{AsOfResponse, List, ListThen};
 use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::ProjectionError;
 use crate::projections::board::{ApprovalFilter, ApprovalReport};
+use crate::projections::{AsOf, ProjectionError};
 use crate::routes::{AppState, known};
 
 /// Which requests are wanted.
@@ -55,8 +56,8 @@ impl Status {
 
 /// List approval requests
 ///
-/// Requests for transitions, and what agents propose. Oldest first; with `effective_at` or `known_at`, the requests that there were then, with the status that they had,
-/// and the response contains both times.
+/// Requests for transitions, and what agents propose. Oldest first; with `effective_at` or `known_at`, the requests that there were then, with the status that they had.
+/// The response contains both times.
 #[utoipa::path(
     get, path = "/v1/approvals", tag = "approvals",
     params(ListApprovalsParams, Page, AsOfParams),
@@ -88,11 +89,29 @@ pub(super) async fn list(
         state.app.projections.board(caller.tenant).await?.approvals(&filter, then, after, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
+    tell_names(&state, &caller, &mut items, then).await?;
     tell_proposals(&state, &caller, &mut items).await?;
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| item.position.to_string());
-    let body = ListThen::of(List { items, next_cursor }, then);
+    let body = ListThen::of(List { items, next_cursor }, &at);
     Ok(AsOfResponse { position, body })
+}
+
+/// Says what customers were called then, and to nobody who may not read it.
+async fn tell_names(
+    state: &AppState,
+    caller: &Caller,
+    items: &mut [ApprovalReport],
+    then: Option<&AsOf>,
+) -> Result<(), Problem> {
+    if !reads_people(&caller.actor) {
+        items.iter_mut().for_each(|item| item.customer_name = None);
+    } else if let Some(at) = then {
+        let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
+        let names = state.app.projections.reports(caller.tenant).await?.names(&ids, at).await?;
+        items.iter_mut().for_each(|item| item.customer_name = names.get(&item.customer_id).cloned());
+    }
+    Ok(())
 }
 
 /// Adds to the proposals among requests what only the log has of them: what the agent was asked, and what it proposes.

@@ -70,8 +70,9 @@ struct Sender {
 /// One command per line, one reply per line, in order and while the request is still being sent. Each line is
 /// independent and has the status of the corresponding single call. The request's `Idempotency-Key` makes every line safe to
 /// retry, by its number; an `idempotency_key` of a line's own counts instead. Blank lines are skipped. With `atomic`, each line is validated against the result of the lines before it;
-/// if one is refused, none is executed and the others are answered 409 `not-carried-out`. Send history from another
-/// system with `origin=import`.
+/// if any is refused, none is executed: each refused one says why, and the others are answered 409 `not-carried-out` with
+/// `refused_lines` (the first 20) and `refused_total`. Of more than 100 refused lines, the first 100 say why. Send history from
+/// another system with `origin=import`.
 #[utoipa::path(
     post, path = "/v1/bulk", tag = "bulk",
     params(BulkParams, Provenance),

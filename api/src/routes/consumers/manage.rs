@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{ConsumerReply, Start, managed};
+use super::{BegunReply, ConsumerReply, Start, managed};
 use crate::auth::{Authority, Shown};
 use crate::http::answer::List;
 use crate::http::{Bodiless, Command, Key, Page, Query};
@@ -46,7 +46,7 @@ pub(super) struct ResetBody {
 #[utoipa::path(
     post, path = "/v1/consumers", tag = "log", request_body = NewConsumerBody,
     responses(
-        (status = 201, description = "Created.", body = ConsumerReply),
+        (status = 201, description = "Created.", body = BegunReply),
         (status = 409, description = "`consumer-exists`: there is a consumer of that name.", body = ProblemDocument),
     )
 )]
@@ -55,12 +55,12 @@ pub(super) async fn create(
     Authority(caller): Authority,
     shown: Shown,
     Command { body, meta }: Command<NewConsumerBody>,
-) -> Result<(StatusCode, Json<ConsumerReply>), Problem> {
+) -> Result<(StatusCode, Json<BegunReply>), Problem> {
     let types = known::types_named("types", body.types.iter().map(String::as_str).collect())?;
     let position = body.start.resolved(&state, &caller).await?;
     let new = NewConsumer { name: body.name, types, position };
     let made = state.outbound.consumers().create(&caller, &meta, &shown.credential(), new).await?;
-    Ok((StatusCode::CREATED, Json(ConsumerReply::of(&state, &caller, made).await?)))
+    Ok((StatusCode::CREATED, Json(BegunReply::of(&state, &caller, made).await?)))
 }
 
 /// List consumers
@@ -76,11 +76,9 @@ pub(super) async fn list(
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<ConsumerReply>>, Problem> {
-    let mut items = Vec::new();
-    for consumer in state.outbound.consumers().shown_to(&caller).await? {
-        items.push(ConsumerReply::of(&state, &caller, consumer).await?);
-    }
-    Ok(Json(List::paged(items, &page, |one| one.name.clone())?))
+    let all = state.outbound.consumers().shown_to(&caller).await?;
+    let page = List::paged(all, &page, |one| one.rights.consumer.name.clone())?;
+    Ok(Json(ConsumerReply::of_page(&state, &caller, page).await?))
 }
 
 /// Get a consumer
@@ -133,7 +131,7 @@ pub(super) async fn remove(
     post, path = "/v1/consumers/{name}/resets", tag = "log", request_body = ResetBody,
     params(("name" = String, Path, description = "The consumer.")),
     responses(
-        (status = 200, description = "Begun again.", body = ConsumerReply),
+        (status = 200, description = "Begun again.", body = BegunReply),
         (status = 404, description = "There is no such consumer.", body = ProblemDocument),
     )
 )]
@@ -143,10 +141,10 @@ pub(super) async fn reset(
     shown: Shown,
     Key(name): Key,
     Command { body, meta }: Command<ResetBody>,
-) -> Result<Json<ConsumerReply>, Problem> {
+) -> Result<Json<BegunReply>, Problem> {
     let consumer = managed(&state, &caller, &name).await?;
     let position = body.start.resolved(&state, &caller).await?;
     let consumers = state.outbound.consumers();
     let begun = consumers.reset(&caller, &meta, &shown.credential(), &consumer, position).await?;
-    Ok(Json(ConsumerReply::of(&state, &caller, begun).await?))
+    Ok(Json(BegunReply::of(&state, &caller, begun).await?))
 }

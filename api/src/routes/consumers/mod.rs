@@ -12,10 +12,11 @@ use utoipa_axum::routes;
 
 use super::AppState;
 use super::events::list::require_reached;
-use crate::app::Caller;
+use crate::app::{Caller, CommandAnswer};
 use crate::domain::Label;
 use crate::eventstore::Position;
 use crate::http::Instant;
+use crate::http::answer::{EventRef, List};
 use crate::outbound::{ConsumerState, Lag};
 use crate::problem::Problem;
 
@@ -98,22 +99,57 @@ pub(super) struct ConsumerReply {
     created_by: String,
 }
 
+/// A consumer that was created, or begins again.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = BegunConsumer)]
+pub(super) struct BegunReply {
+    /// The consumer.
+    #[serde(flatten)]
+    consumer: ConsumerReply,
+    /// The recorded events.
+    events: Vec<EventRef>,
+}
+
+impl BegunReply {
+    async fn of(
+        state: &AppState,
+        caller: &Caller,
+        (consumer, told): (ConsumerState, CommandAnswer),
+    ) -> Result<Self, Problem> {
+        Ok(Self { consumer: ConsumerReply::of(state, caller, consumer).await?, events: EventRef::of(&told) })
+    }
+}
+
 impl ConsumerReply {
     async fn of(state: &AppState, caller: &Caller, consumer: ConsumerState) -> Result<Self, Problem> {
-        let lag = state.outbound.consumers().lag(caller.tenant, &consumer).await?;
-        let Lag { events: lag_events, seconds: lag_seconds } = lag;
+        let lags = state.outbound.consumers().lags(caller.tenant, std::slice::from_ref(&consumer)).await?;
+        Ok(Self::told(consumer, lags.first().copied().unwrap_or_default()))
+    }
+
+    /// Those of a page, for whom the end of the log is read once.
+    async fn of_page(
+        state: &AppState,
+        caller: &Caller,
+        page: List<ConsumerState>,
+    ) -> Result<List<Self>, Problem> {
+        let lags = state.outbound.consumers().lags(caller.tenant, &page.items).await?;
+        let items = page.items.into_iter().zip(lags).map(|(consumer, lag)| Self::told(consumer, lag));
+        Ok(List { items: items.collect(), next_cursor: page.next_cursor })
+    }
+
+    fn told(consumer: ConsumerState, lag: Lag) -> Self {
         let ConsumerState { rights, position, acknowledged_at } = consumer;
         let made = rights.consumer;
-        Ok(Self {
+        Self {
             name: made.name,
             types: made.types,
             position,
             acknowledged_at,
-            lag_events,
-            lag_seconds,
+            lag_events: lag.events,
+            lag_seconds: lag.seconds,
             created_at: rights.created_at,
             created_by: made.actor,
-        })
+        }
     }
 }
 

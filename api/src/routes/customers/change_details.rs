@@ -85,7 +85,8 @@ pub(crate) struct Details {
     #[schema(example = "budget")]
     expected_close_reason: Option<String>,
     /// Whether the day entered last was a wrong record, in whose place `expected_close_on` stands: it is no push then, and holds
-    /// from when the wrong day was entered on. It takes a reason, and nothing else is changed with it.
+    /// from when the wrong day was entered on. It takes a reason, and nothing else is changed with it. A rep corrects to a later
+    /// day within 24 hours of entering the wrong one; afterwards a later day is a push (422 `correction-too-late`).
     #[serde(default)]
     expected_close_correction: bool,
     /// The amount won so far, for a partially won deal.

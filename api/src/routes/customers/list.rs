@@ -71,6 +71,9 @@ struct OwnParams {
     /// Customers of this team's reps.
     #[param(example = "north")]
     team: Option<String>,
+    /// The pipeline of a journey of theirs; `stage` and `sub_status` are then those of that journey.
+    #[param(example = "sales")]
+    pipeline: Option<String>,
     /// The current stage; several values are separated by commas, here and in the filters below.
     #[param(example = "proposal,negotiating")]
     stage: Option<String>,
@@ -100,6 +103,7 @@ impl From<ListCustomersParams> for CustomerFilter {
     fn from(ListCustomersParams { own: params, texts }: ListCustomersParams) -> Self {
         Self {
             external_id: params.external_id,
+            pipeline: params.pipeline,
             owner: params.owner.map(|owner| owner.0),
             tag: any_of(params.tag),
             texts: any_of_texts(texts),
@@ -118,8 +122,9 @@ impl From<ListCustomersParams> for CustomerFilter {
 ///
 /// In order of registration. Merged customers are omitted in favour of their survivors, unless they are looked up by
 /// `external_id`: then `merged_into` names the survivor. With `effective_at` or `known_at`, the list shows customers as
-/// of that instant, every filter applies to their values at that time, and the response contains both times. Such a
-/// page examines a limited number of customers, so it may have fewer than `limit` items and still a `next_cursor`.
+/// of that instant, and every filter applies to their values at that time. Such a page
+/// examines a limited number of customers, so it may have fewer than `limit` items and still a `next_cursor`. The response contains
+/// both times.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
     params(ListCustomersParams, Page, AsOfParams),
@@ -142,7 +147,8 @@ pub(super) async fn list(
         Some(team) => Some(reps(&state, &caller, team, &at).await?),
         None => None,
     };
-    let stage = known::stages(&state, &caller, None, own.stage.clone()).await?;
+    known::pipeline(&state, &caller, own.pipeline.as_deref()).await?;
+    let stage = known::stages(&state, &caller, own.pipeline.as_deref(), own.stage.clone()).await?;
     let sub_status = known::sub_statuses(&state, &caller, own.sub_status.clone()).await?;
     let filter = CustomerFilter { reps, stage, sub_status, ..params.into() };
     if !as_of.is_now() && (filter.by_value || filter.at_risk.is_some()) {

@@ -24,8 +24,8 @@ use crate::routes::AppState;
 
 /// Get a customer
 ///
-/// The current state, or, with `effective_at` or `known_at`, every field as of that instant; the response then contains
-/// both times, and visibility follows the current owner. A merged customer redirects to its survivor. Where a pool
+/// The current state, or, with `effective_at` or `known_at`, every field as of that instant, where visibility
+/// follows the current owner. The response contains both times. A merged customer redirects to its survivor. Where a pool
 /// limits views, a rep who reads one of its customers for the first time on the pool's local date uses one view; lists
 /// do not count.
 #[utoipa::path(
@@ -75,6 +75,7 @@ pub(super) async fn read(
     }
     state.app.viewer(&caller).await?.retain_visible(&mut customer.distinct_from).await?;
     let version = customer.version;
+    (customer.effective_at, customer.known_at) = (Some(now), Some(now));
     let shown = shown(customer, Disclosure::to(&caller.actor, &owner));
     let contacts = next_contacts(&state, &caller, &[id]).await?;
     let body = AsOfResponse { position, body: names.with_next_action(shown, &contacts) };

@@ -55,10 +55,10 @@ pub(super) async fn timeline(
     if let Some(redirect) = elsewhere(&state, &caller, &folded, &as_of, ("/timeline", &uri)).await? {
         return Ok(redirect);
     }
+    let at = as_of.at(&state, &caller, "timeline").await?;
     if folded.pool().is_some() {
         state.app.count_view(&caller, customer).await?;
     }
-    let at = as_of.at(&state, &caller, "timeline").await?;
     let cursor = page.cursor().map(str::to_owned);
     let disclosure = Disclosure::to(&caller.actor, &folded.owner);
     let query = TimelineQuery { customer, at, view, cursor, limit, disclosure };

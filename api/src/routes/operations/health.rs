@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::eventstore::Intake;
+use crate::eventstore::segments::segment_faults;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
@@ -35,7 +36,7 @@ pub(super) async fn alive() -> Json<Health> {
 /// Readiness check
 ///
 /// Ready means that the event log can be read and written, that every read model of this process answers, that the keys that
-/// sign checkpoints are at hand, and that the service is not shutting down. Paused automations, because the clock is not trusted, are reported but do not affect
+/// sign checkpoints are at hand, that no segment of the log is known to be unreadable, and that the service is not shutting down. Paused automations, because the clock is not trusted, are reported but do not affect
 /// readiness.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
@@ -59,6 +60,10 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     let missing = state.checkpoint_signer.missing_keys().await;
     if !missing.is_empty() {
         return Err(Problem::signing_key_missing(&missing));
+    }
+    let faults = segment_faults(state.checkpoint_signer.store()).await?;
+    if !faults.is_empty() {
+        return Err(Problem::segment_unreadable(&faults));
     }
     let automations = if state.app.automation_pause.is_on() { "paused" } else { "acting" };
     Ok(Json(Health { status: "ready", automations: Some(automations) }))

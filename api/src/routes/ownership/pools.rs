@@ -98,7 +98,7 @@ pub(super) struct PoolCustomersParams {
 /// List a pool's customers
 ///
 /// Contacts are masked for reps until the customer is claimed. With `effective_at` or `known_at`, those who were in the pool as of
-/// that instant, and the response contains both times.
+/// that instant. The response contains both times.
 #[utoipa::path(
     get, path = "/v1/pools/{key}/customers", tag = "ownership",
     params(("key" = String, Path, description = "The pool."), PoolCustomersParams, Page, AsOfParams),

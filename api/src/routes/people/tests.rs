@@ -254,6 +254,7 @@ fn questions() -> Vec<Sample> {
     let mut all: Vec<Sample> = filters.map(|operation| question(operation.leak(), "", true)).into();
     all.extend([
         question("get /v1/funnels/{pipeline}", "definition=stock&", true),
+        question("get /v1/losses/{pipeline}/customers", "", true),
         question("get /v1/channels", "pipeline=landian-6&", true),
         question("get /v1/forecasts/{pipeline}/back-test", "", true),
         question("get /v1/heatmap", "pipeline=landian-6&", true),

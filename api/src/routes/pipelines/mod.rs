@@ -7,6 +7,7 @@ mod migrations;
 mod read;
 mod schema;
 mod versions;
+mod withdraw;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +19,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(create::create, list::list))
         .routes(routes!(read::read))
         .routes(routes!(versions::publish, versions::list))
+        .routes(routes!(withdraw::withdraw))
         .routes(routes!(migrations::status))
         .routes(routes!(schema::read))
 }

@@ -15,7 +15,7 @@ use crate::app::{AffectedStage, NewVersion, Preview, is_in_force};
 use crate::auth::Authority;
 use crate::domain::Language;
 use crate::domain::pipeline::changed_types;
-use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping};
+use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping, WithdrawnVersion};
 use crate::http::answer::{Accepted, List};
 use crate::http::language::RequestedLanguage;
 use crate::http::{Command, ConsistencyParams, Instant, Key, Page, Query};
@@ -186,6 +186,9 @@ pub(super) async fn publish(
     let warnings = [changed.unwrap_or_default(), unwise.unwrap_or_default()].concat();
     let warnings: Vec<_> = warnings.iter().map(|warning| ViolationDocument::of(warning, language)).collect();
     accepted.resource.insert("warnings".to_owned(), serde_json::to_value(warnings).unwrap_or_default());
+    if published.is_some_and(|one| one.team.is_some()) {
+        accepted.resource.insert("pilot".to_owned(), format!("{key}@{}", accepted.version).into());
+    }
     Ok(accepted.into_response())
 }
 
@@ -212,11 +215,17 @@ pub(super) struct VersionReply {
     published_at: DateTime<Utc>,
     /// The publisher.
     published_by: String,
+    /// When it was withdrawn before it took effect, which it never does then; null otherwise.
+    withdrawn_at: Option<DateTime<Utc>>,
+    /// Who withdrew it; null likewise.
+    withdrawn_by: Option<String>,
 }
 
 impl VersionReply {
     fn of(publication: &Publication, in_force: bool) -> Self {
         Self {
+            withdrawn_at: None,
+            withdrawn_by: None,
             version: publication.pipeline.version,
             base: publication.base,
             effective_from: publication.in_force_from,
@@ -235,7 +244,7 @@ impl VersionReply {
     get, path = "/v1/pipelines/{key}/versions", tag = "pipelines",
     params(("key" = String, Path, description = "The pipeline."), Page, ConsistencyParams),
     responses(
-        (status = 200, description = "Every version, oldest first.", body = List<VersionReply>),
+        (status = 200, description = "Every version, oldest first, those that were withdrawn included.", body = List<VersionReply>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -249,7 +258,11 @@ pub(super) async fn list(
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
     let now = (state.app.clock)();
     let reply = |known: &Publication| VersionReply::of(known, is_in_force(&versions, known, now));
-    Ok(Json(List::paged(versions.all().iter().map(reply).collect(), &page, |one| {
-        format!("{:010}", one.version)
-    })?))
+    let withdrawn = |one: &WithdrawnVersion| VersionReply {
+        withdrawn_at: Some(one.at),
+        withdrawn_by: Some(one.by.clone()),
+        ..VersionReply::of(&one.publication, false)
+    };
+    let all = versions.all().iter().map(reply).chain(versions.withdrawn().iter().map(withdrawn));
+    Ok(Json(List::paged(all.collect(), &page, |one| format!("{:010}", one.version))?))
 }

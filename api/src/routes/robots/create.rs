@@ -10,6 +10,7 @@ use super::list::RobotReply;
 use crate::app::Caller;
 use crate::auth::{Authority, Shown};
 use crate::domain::{Label, Language};
+use crate::http::answer::Recorded;
 use crate::http::{Command, RepName};
 use crate::outbound::NewRobot;
 use crate::outbound::endpoint::Kind;
@@ -71,6 +72,17 @@ pub(super) struct NewRobotBody {
     include_personal: bool,
 }
 
+/// A robot that was created.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct NewRobotReply {
+    /// The robot.
+    #[serde(flatten)]
+    robot: RobotReply,
+    /// What was recorded.
+    #[serde(flatten)]
+    recorded: Recorded,
+}
+
 /// Create a chat robot
 ///
 /// It posts reminders to a group chat from now on. A reminder on the robot's channel goes to the robot of its
@@ -78,23 +90,24 @@ pub(super) struct NewRobotBody {
 /// `Idempotency-Key` creates no other robot.
 #[utoipa::path(
     post, path = "/v1/admin/robots", tag = "admin", request_body = NewRobotBody,
-    responses((status = 201, description = "Created. Its token and secret are not returned again.", body = RobotReply))
+    responses((status = 201, description = "Created. Its token and secret are not returned again.", body = NewRobotReply))
 )]
 pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Command { body, meta }: Command<NewRobotBody>,
-) -> Result<(StatusCode, Json<RobotReply>), Problem> {
+) -> Result<(StatusCode, Json<NewRobotReply>), Problem> {
     // A team may be gone since the first time: what is answered again is not examined again.
-    let robot = match state.outbound.set_up_first(&caller, &meta).await? {
+    let (robot, told) = match state.outbound.set_up_first(&caller, &meta).await? {
         Some(first) => first,
         None => {
             let new = read(&state, &caller, body).await?;
             state.outbound.add_robot(&caller, &meta, &shown.credential(), new).await?
         }
     };
-    Ok((StatusCode::CREATED, Json(robot.into())))
+    let reply = NewRobotReply { robot: robot.into(), recorded: (&told).into() };
+    Ok((StatusCode::CREATED, Json(reply)))
 }
 
 async fn read(state: &AppState, caller: &Caller, body: NewRobotBody) -> Result<NewRobot, Problem> {

@@ -38,15 +38,15 @@ pub(super) struct SessionReply {
     actor: String,
     /// The roles. A member acts in the roles that are set for the member.
     roles: BTreeSet<RoleName>,
-    /// When it ends by itself.
+    /// When it ends by itself, at the latest.
     expires_at: DateTime<Utc>,
 }
 
 /// Sign in
 ///
-/// Opens a session by the code of a sign-in link or by an API key. It lasts twelve hours, and ends before with
-/// `DELETE /v1/me/session`, with the API key by which it was opened, and when the member is removed. No credential is
-/// required; a retry with a code that was used is refused.
+/// Opens a session by the code of a sign-in link or by an API key. It lasts twelve hours, and ends before after two hours in
+/// which nothing was asked with it, with `DELETE /v1/me/session`, with the API key by which it was opened, and when the member is
+/// removed. No credential is required; a retry with a code that was used is refused.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "operations", request_body = SignIn,
     responses(

@@ -39,12 +39,10 @@ pub(super) struct AllowedTransitionsReply {
     reason: Option<String>,
     /// The name of that reason, in the requested language.
     reason_name: Option<String>,
-    /// The business instant asked about, where one was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effective_at: Option<DateTime<Utc>>,
-    /// The instant of knowledge asked about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    known_at: Option<DateTime<Utc>>,
+    /// The business instant asked about: now when none was named.
+    effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about: now when none was named.
+    known_at: DateTime<Utc>,
 }
 
 /// A stage, with the conditions that block the transition.
@@ -103,7 +101,7 @@ impl TransitionReply {
 /// List allowed transitions
 ///
 /// Evaluated by the same rules that decide the transition, against the current state; with `effective_at` or `known_at`, against
-/// the customer and the definitions as they stood then, and the response contains both times. The caller is the caller of now.
+/// the customer and the definitions as they stood then. The response contains both times. The caller is the caller of now.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
     params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams, AsOfParams),
@@ -129,7 +127,8 @@ pub(super) async fn allowed(
     let named = which.pipeline.as_deref();
     if as_of.is_now() {
         let situation = state.app.base_context(&caller, Some(&customer.owner)).await?;
-        let reply = reply(&customer, named, &situation.context(&caller, None), language)?;
+        let context = situation.context(&caller, None);
+        let reply = reply(&customer, named, &context, (context.now, context.now), language)?;
         return Ok(Versioned { version: customer.version, body: Json(reply) }.into_response());
     }
     let at = as_of.at(&state, &caller, "board").await?;
@@ -137,9 +136,8 @@ pub(super) async fn allowed(
     let (then, position) = board.decided_on_as_of(id, &at).await?;
     let then = then.ok_or_else(|| Problem::not_found("customer", &id.to_string()))?;
     let situation = state.app.context_then(&caller, &then.owner, &at).await?;
-    let reply = reply(&then, named, &situation.context(&caller, None), language)?;
-    let times = (Some(at.effective_at), Some(at.known_at));
-    let body = AllowedTransitionsReply { effective_at: times.0, known_at: times.1, ..reply };
+    let times = (at.effective_at, at.known_at);
+    let body = reply(&then, named, &situation.context(&caller, None), times, language)?;
     Ok(AsOfResponse { position, body }.into_response())
 }
 
@@ -148,14 +146,15 @@ fn reply(
     customer: &Customer,
     named: Option<&str>,
     context: &Context<'_>,
+    (effective_at, known_at): (DateTime<Utc>, DateTime<Utc>),
     language: Language,
 ) -> Result<AllowedTransitionsReply, Problem> {
     let none = AllowedTransitionsReply {
         items: Vec::new(),
         reason: None,
         reason_name: None,
-        effective_at: None,
-        known_at: None,
+        effective_at,
+        known_at,
     };
     if customer.withdrawn {
         // It is in no stage, and goes to none.

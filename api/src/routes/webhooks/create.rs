@@ -12,6 +12,7 @@ use super::description;
 use super::list::WebhookReply;
 use crate::auth::{Authority, Shown};
 use crate::http::Command;
+use crate::http::answer::EventRef;
 use crate::outbound::NewWebhook;
 use crate::problem::Problem;
 use crate::routes::AppState;
@@ -45,6 +46,8 @@ pub(super) struct NewWebhookReply {
     /// The webhook.
     #[serde(flatten)]
     webhook: WebhookReply,
+    /// The recorded events.
+    events: Vec<EventRef>,
 }
 
 /// Create a webhook
@@ -69,9 +72,10 @@ pub(super) async fn create(
         description: description(body.description)?,
         include_personal: body.include_personal,
     };
-    let (endpoint, key) = state.outbound.add_webhook(&caller, &meta, &shown.credential(), new).await?;
+    let (endpoint, key, told) = state.outbound.add_webhook(&caller, &meta, &shown.credential(), new).await?;
     let secret_already_shown = key.is_none();
     let secret = key.map(|key| key.text());
-    let reply = NewWebhookReply { secret, secret_already_shown, webhook: endpoint.into() };
+    let (webhook, events) = (endpoint.into(), EventRef::of(&told));
+    let reply = NewWebhookReply { secret, secret_already_shown, webhook, events };
     Ok((StatusCode::CREATED, Json(reply)))
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::list::WebhookReply;
 use super::{WEBHOOK, found};
 use crate::auth::{Authority, Shown};
+use crate::http::answer::{EventRef, Recorded};
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -29,6 +30,19 @@ pub(super) struct RotatedReply {
     secret_already_shown: bool,
     /// Until when the former key signs beside it.
     both_keys_until: Option<DateTime<Utc>>,
+    /// What was recorded.
+    #[serde(flatten)]
+    recorded: Recorded,
+}
+
+/// A webhook that was enabled.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct EnabledWebhook {
+    /// The webhook.
+    #[serde(flatten)]
+    webhook: WebhookReply,
+    /// The recorded events.
+    events: Vec<EventRef>,
 }
 
 /// Rotate a webhook's key
@@ -51,11 +65,12 @@ pub(super) async fn rotate(
     Command { meta, .. }: Command<Empty>,
 ) -> Result<Json<RotatedReply>, Problem> {
     let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
-    let key = state.outbound.rotate(&caller, &meta, &shown.credential(), &webhook).await?;
+    let (key, told) = state.outbound.rotate(&caller, &meta, &shown.credential(), &webhook).await?;
     let now = found(&state, caller.tenant, id, WEBHOOK).await?;
     let both_keys_until = now.former.map(|(_, until)| until);
     let secret_already_shown = key.is_none();
-    Ok(Json(RotatedReply { secret: key.map(|key| key.text()), secret_already_shown, both_keys_until }))
+    let (secret, recorded) = (key.map(|key| key.text()), (&told).into());
+    Ok(Json(RotatedReply { secret, secret_already_shown, both_keys_until, recorded }))
 }
 
 /// Enable a webhook
@@ -66,7 +81,7 @@ pub(super) async fn rotate(
     post, path = "/v1/webhooks/{id}/enable", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The webhook.")),
     responses(
-        (status = 200, description = "Enabled.", body = WebhookReply),
+        (status = 200, description = "Enabled.", body = EnabledWebhook),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
     )
 )]
@@ -76,9 +91,9 @@ pub(super) async fn enable(
     shown: Shown,
     Id(id): Id,
     Command { meta, .. }: Command<Empty>,
-) -> Result<(StatusCode, Json<WebhookReply>), Problem> {
+) -> Result<(StatusCode, Json<EnabledWebhook>), Problem> {
     let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
-    state.outbound.enable(&caller, &meta, &shown.credential(), webhook.id).await?;
+    let told = state.outbound.enable(&caller, &meta, &shown.credential(), webhook.id).await?;
     let now = found(&state, caller.tenant, id, WEBHOOK).await?;
-    Ok((StatusCode::OK, Json(now.into())))
+    Ok((StatusCode::OK, Json(EnabledWebhook { webhook: now.into(), events: EventRef::of(&told) })))
 }

@@ -50,8 +50,8 @@ enum TaskStateFilter {
 
 /// List tasks
 ///
-/// By due date. Tasks of merged or erased customers are not open. With `effective_at` or `known_at`, the tasks that there were then,
-/// and the response contains both times.
+/// By due date. Tasks of merged or erased customers are not open. With `effective_at` or `known_at`, the tasks that there were then.
+/// The response contains both times.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "work",
     params(ListTasksParams, Page, AsOfParams),
@@ -101,7 +101,7 @@ pub(super) async fn tasks(
     for item in &mut items {
         item.customer_name = name_for(&caller.actor, item.customer_name.take());
     }
-    let body = ListThen::of(List { items, next_cursor }, (!as_of.is_now()).then_some(&at));
+    let body = ListThen::of(List { items, next_cursor }, &at);
     Ok(AsOfResponse { position, body })
 }
 

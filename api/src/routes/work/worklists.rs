@@ -80,9 +80,8 @@ pub(super) struct Worklist {
     list: WorklistName,
     /// The instant of the list, the same on every page.
     effective_at: DateTime<Utc>,
-    /// The instant of knowledge, where an earlier moment was asked about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    known_at: Option<DateTime<Utc>>,
+    /// The instant of knowledge: where none was asked about, that of the list.
+    known_at: DateTime<Utc>,
     /// The customers, longest waiting first.
     items: Vec<WorklistEntry>,
     /// The cursor of the next page; null on the last page.
@@ -205,7 +204,7 @@ pub(super) async fn worklist(
         }
     });
     let next_cursor = found.next.map(|place| PageMark { now, place }.to_string());
-    let known_at = then.map(|at| at.known_at);
+    let known_at = then.map_or(now, |at| at.known_at);
     let body = Worklist {
         list,
         effective_at: now,

@@ -207,7 +207,9 @@ impl Rights {
             | CompanyEvent::ImportUndone(_)
             | CompanyEvent::AuditReviewed(_)
             | CompanyEvent::ExportStarted(_)
-            | CompanyEvent::SigningKeyRotated(_) => {}
+            | CompanyEvent::SegmentsArchived(_)
+            | CompanyEvent::SigningKeyRotated(_)
+            | CompanyEvent::RootKeyRotated(_) => {}
         }
     }
 

@@ -4,16 +4,17 @@ use chrono::{DateTime, Utc};
 
 use crate::customer::command::{ChangeDetails, NewProfile};
 use crate::customer::state::Customer;
+use crate::customer::{CloseEntry, ExpectedClose};
 use crate::refusal::{Code, Violation, require};
 use crate::{Context, Label};
 
 /// What the definition of the customer's primary journey asks of a push. What a file says is not asked. Whether a correction is a
 /// push is seen from the day before the wrong one.
 pub(super) fn permitted(customer: &Customer, said: &NewProfile, context: &Context<'_>) -> Vec<Violation> {
-    let held = customer.last_expected_close();
+    let held = customer.expected_close.as_ref();
     let before = match said.expected_close_correction {
         true => held.and_then(|held| held.before),
-        false => held.map(|held| (held.on, held.pushes)),
+        false => held.map(|held| (held.last(), held.pushes)),
     };
     let Some((on, (before, pushes))) = said.expected_close_on.zip(before) else { return Vec::new() };
     let days = (on - before).num_days();
@@ -35,7 +36,8 @@ pub(super) fn corrected_at(customer: &Customer, said: &NewProfile) -> Option<Dat
     since.filter(|_| said.expected_close_correction)
 }
 
-/// A correction says another day with a reason, and nothing else; reps correct what they said themselves.
+/// A correction says another day with a reason, and nothing else; reps correct what they said themselves, and to a later day only
+/// soon after they said it: from then on a later day is a push.
 pub(super) fn corrects_a_day(
     customer: &Customer,
     command: &ChangeDetails,
@@ -55,14 +57,35 @@ pub(super) fn corrects_a_day(
         ..ChangeDetails::default()
     };
     let is_alone = *command == alone && context.effective_at.is_none();
-    let own = customer.expected_close_by == context.actor.name || context.actor.supervises();
+    let held = customer.expected_close.as_ref().and_then(ExpectedClose::on);
+    let entry = customer.close_entry.as_ref().filter(|_| held.is_some() && !context.actor.supervises());
+    let own = entry.is_none_or(|entry| entry.by == context.actor.name);
+    let is_later = said.expected_close_on.zip(held).is_some_and(|(on, held)| on > held);
+    let too_late = entry.map(CloseEntry::later_until).filter(|until| is_later && own && context.now > *until);
     [
-        require(said.expected_close_on.is_some() && customer.expected_close.is_some(), nothing_to_correct),
+        require(said.expected_close_on.is_some() && held.is_some(), nothing_to_correct),
         require(is_explained(said), unexplained_correction),
         require(is_alone, correction_alone),
-        require(own || customer.expected_close.is_none(), said_by_another),
+        require(own, said_by_another),
+        too_late.map(later_too_late).into_iter().collect(),
     ]
     .concat()
+}
+
+fn later_too_late(until: DateTime<Utc>) -> Violation {
+    Violation::new(
+        Code::CorrectionTooLate,
+        "expected_close_correction",
+        Label::new(
+            "填写超过24小时后，不能再更正为更晚的日期。",
+            "More than 24 hours after it was entered, a day is no longer corrected to a later one.",
+        ),
+        Label::new(
+            "请去掉 expected_close_correction 按推迟提交，或请主管更正。",
+            "Leave out expected_close_correction, which puts the deal off, or ask a supervisor to correct it.",
+        ),
+    )
+    .with_instant("until", until)
 }
 
 fn nothing_to_correct() -> Violation {
@@ -139,6 +162,8 @@ fn capped(pushes: u32, cap: u32) -> Violation {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use chrono::TimeDelta;
 
     use super::*;
     use crate::actor::Role;
@@ -238,9 +263,9 @@ mod tests {
         assert_eq!(corrected.effective_at, day(2));
         let story = given(wrong().into_iter().chain([corrected.event]));
         let held = story.customer.unwrap().expected_close.unwrap();
-        assert_eq!((held.on.to_string().as_str(), held.pushes), ("2026-11-30", 0));
+        assert_eq!((held.on().unwrap().to_string().as_str(), held.pushes), ("2026-11-30", 0));
         // One that the registration said holds from the registration on.
-        let first = given(said(&["2026-11-30"])).when(in_truth("2026-12-31")).event();
+        let first = given(said(&["2026-12-31"])).when(in_truth("2026-11-30")).event();
         assert_eq!(first.effective_at, day(1));
     }
 
@@ -249,14 +274,46 @@ mod tests {
         let rules = || PushRules { reason_after_days: None, max_pushes: BTreeMap::from([(Role::Rep, 1)]) };
         let once = || ruled(said(&["2026-11-30", "2027-12-15"]), rules());
         once().when(in_truth("2026-12-15")).event();
-        let twice = || ruled(said(&["2026-11-30", "2026-12-15", "2026-12-10"]), rules());
+        let twice = || ruled(said(&["2026-11-30", "2026-12-15", "2026-12-10"]), rules()).at(day(3));
         twice().when(in_truth("2026-12-31")).refuses([Code::PushLimitReached]);
         twice().when(in_truth("2026-12-15")).event();
     }
 
     #[test]
+    fn a_rep_corrects_to_a_later_day_within_a_day_of_entering_it_and_puts_it_off_from_then_on() {
+        let rules = || PushRules { reason_after_days: None, max_pushes: BTreeMap::from([(Role::Rep, 1)]) };
+        // The push was recorded on day 2 of the story.
+        let pushed = || said(&["2026-11-30", "2026-12-15"]);
+        let ask = |on, now| ruled(pushed(), rules()).at(now).when(in_truth(on));
+        let second = TimeDelta::seconds(1);
+        let _ = ask("2026-12-31", day(3) - second).event();
+        let _ = ask("2026-12-31", day(3)).event();
+        let refusal = ask("2026-12-31", day(3) + second).refuses([Code::CorrectionTooLate]);
+        assert_eq!(refusal.violations[0].field, "expected_close_correction");
+        assert_eq!(refusal.extra["until"], crate::instant::text(day(3)));
+        // As a push it meets the cap. The same day and an earlier one are no way around it.
+        let _ = ruled(pushed(), rules()).when(close_on("2026-12-31", None)).refuses([Code::PushLimitReached]);
+        let _ = ask("2026-12-15", day(9)).event();
+        let _ = ask("2026-12-01", day(9)).event();
+        let _ = ruled(pushed(), rules()).by(wang()).when(in_truth("2026-12-31")).event();
+    }
+
+    #[test]
+    fn no_correction_and_no_day_said_once_more_lets_a_later_day_be_corrected_for_longer() {
+        let again = |command: ChangeDetails| {
+            let mut events = said(&["2026-11-30"]);
+            events.push(given(events.clone()).at(day(2)).when(command).event().event);
+            given(events).at(day(2) + TimeDelta::seconds(1)).when(in_truth("2027-01-31"))
+        };
+        let _ = again(in_truth("2026-12-15")).refuses([Code::CorrectionTooLate]);
+        let _ = again(close_on("2026-11-30", None)).refuses([Code::CorrectionTooLate]);
+        // Another day that is said may be mistyped as well.
+        let _ = again(close_on("2026-12-15", None)).event();
+    }
+
+    #[test]
     fn a_correction_says_another_day_and_why_and_nothing_else() {
-        let held = || given(said(&["2026-11-30"]));
+        let held = || given(said(&["2026-11-30"])).at(day(2));
         let silent = ChangeDetails {
             profile: NewProfile { expected_close_reason: None, ..in_truth("2026-12-31").profile },
             ..ChangeDetails::default()
@@ -264,7 +321,7 @@ mod tests {
         held().when(silent).refuses([Code::ReasonRequired]);
         let more = ChangeDetails { tier: Some("A".into()), ..in_truth("2026-12-31") };
         held().when(more).refuses([Code::InvalidValue]);
-        held().effective(day(9)).when(in_truth("2026-12-31")).refuses([Code::InvalidValue]);
+        held().effective(day(2)).when(in_truth("2026-12-31")).refuses([Code::InvalidValue]);
         given([registered_by_li()]).when(in_truth("2026-12-31")).refuses([Code::InvalidValue]);
         held().by(wang()).when(in_truth("2026-12-31")).event();
     }

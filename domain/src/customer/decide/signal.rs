@@ -27,7 +27,7 @@ pub(super) fn decide(
 ) -> Result<Vec<NewEvent>, Refusal> {
     Refusal::require_all([
         guard::may_work(customer, context),
-        guard::effective(customer, context),
+        guard::effective_in(customer, "at", context),
         guard::identifier("kind", &command.kind),
         command.data.as_ref().map(|data| guard::json("data", data)).unwrap_or_default(),
     ])?;
@@ -70,6 +70,14 @@ mod tests {
         };
         assert_eq!(rules("high"), ["becomes_loyal_by_purchases", "becomes_loyal"]);
         assert_eq!(rules("low"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_field_that_says_when_is_named_as_the_signal_has_it() {
+        let signal = Signal { kind: "paid".into(), data: None };
+        let early = given([registered_by_li()]).at(day(3)).effective(day(0) - chrono::TimeDelta::seconds(1));
+        let refusal = early.when(signal).refuses([Code::EffectiveBeforeCreation]);
+        assert_eq!(refusal.violations[0].field, "at");
     }
 
     #[test]

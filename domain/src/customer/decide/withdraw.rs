@@ -1,5 +1,5 @@
-//! An import is undone: the moves that it brought are voided, and the customers that it brought are withdrawn, by events. Nothing is
-//! taken back from a customer that was worked on since.
+//! An import is undone: the moves that it brought are voided, the customers that it brought are withdrawn, and those that were there
+//! have back what it changed of them, by events. Nothing is taken back from a customer that was worked on since.
 
 use uuid::Uuid;
 
@@ -58,6 +58,8 @@ pub(super) fn decide(
     }
     if brought_the_customer {
         events.push(CustomerEvent::Withdrawn(Withdrawn { import: command.import }));
+    } else if let Some(restores) = &command.restores {
+        events.push(CustomerEvent::DetailsChanged((**restores).clone()));
     }
     Ok(events.into_iter().map(|event| NewEvent { event, effective_at: context.now }).collect())
 }
@@ -67,6 +69,7 @@ mod tests {
     use super::*;
     use crate::customer::command::{Note, Transition};
     use crate::customer::decide::spec::*;
+    use crate::customer::event::DetailsChanged;
 
     const IMPORT: Uuid = Uuid::from_u128(7);
 
@@ -75,6 +78,7 @@ mod tests {
             import: IMPORT,
             imported: imported.iter().map(|n| event_id(*n)).collect(),
             since: Vec::new(),
+            restores: None,
             reason: "the wrong file".into(),
         }
     }
@@ -102,6 +106,19 @@ mod tests {
         let customer = given(history().into_iter().chain([event.event])).customer.unwrap();
         assert!(!customer.withdrawn);
         assert_eq!(customer.current().unwrap().stage, "contacted");
+    }
+
+    #[test]
+    fn a_customer_that_was_there_is_called_again_what_it_was_and_one_that_was_brought_is_gone() {
+        let restores = DetailsChanged { tier: Some("A".into()), ..DetailsChanged::default() };
+        let restoring = |imported| Withdraw { restores: Some(Box::new(restores.clone())), ..undo(imported) };
+        let back = CustomerEvent::DetailsChanged(restores.clone());
+        let events = given(history()).by(wang()).when(restoring(&[3])).both();
+        assert_eq!(events[1], back);
+        // Where the file had added no move, that alone.
+        given(history()).by(wang()).when(restoring(&[9])).then([back]);
+        let gone = given(history()).by(wang()).when(restoring(&[1, 2, 3])).both();
+        assert_eq!(gone[1], CustomerEvent::Withdrawn(Withdrawn { import: IMPORT }));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Fault, SideCheck};
 use crate::ledger::Record;
-use crate::vault::{RootKey, TenantKey, WrappedKey, actor_text_key, sealed_keys};
+use crate::vault::{RootKeys, TenantKey, WrappedKey, actor_text_key, sealed_keys, tenant_key_of};
 use crate::{Entry, Position, StoreError, TenantId, Transferable};
 
 /// Keys, and entries, read at a time.
@@ -19,7 +19,7 @@ const PAGE: u32 = 1_000;
 /// it only its length is looked at.
 pub struct DataKeys {
     store: Arc<dyn Transferable>,
-    root: Option<RootKey>,
+    roots: Option<Box<dyn RootKeys>>,
     erased_by: &'static [&'static str],
     tenant: TenantId,
     until: Position,
@@ -46,12 +46,12 @@ impl DataKeys {
     #[must_use]
     pub fn new(
         store: Arc<dyn Transferable>,
-        root: Option<RootKey>,
+        roots: Option<impl RootKeys>,
         erased_by: &'static [&'static str],
     ) -> Self {
         Self {
             store,
-            root,
+            roots: roots.map(|roots| -> Box<dyn RootKeys> { Box::new(roots) }),
             erased_by,
             tenant: TenantId(Uuid::nil()),
             until: 0,
@@ -63,14 +63,14 @@ impl DataKeys {
 
     /// The tenant's key, where the root key is at hand and one is stored.
     async fn tenant_key(&self) -> Result<Option<TenantKey>, StoreError> {
-        let (Some(root), Some(stored)) = (&self.root, self.store.stored_tenant_key(self.tenant).await?)
+        let (Some(roots), Some(stored)) = (&self.roots, self.store.stored_tenant_key(self.tenant).await?)
         else {
             return Ok(None);
         };
         let what = || "the stored key of the tenant does not open".to_owned();
-        root.open_tenant_key(self.tenant, &stored)
+        tenant_key_of(&**roots, self.tenant, &stored)
             .map(Some)
-            .ok_or_else(|| StoreError::Damaged { position: 1, what: what() })
+            .map_err(|_| StoreError::Damaged { position: 1, what: what() })
     }
 
     fn known(&self, stored: &WrappedKey, tenant_key: Option<&TenantKey>) -> Known {
@@ -151,7 +151,7 @@ impl SideCheck for DataKeys {
 
     async fn begin(&mut self, tenant: TenantId, until: Position) -> Result<(), StoreError> {
         (self.tenant, self.until) = (tenant, until);
-        let tenant_key = self.tenant_key().await?;
+        let mut tenant_key = self.tenant_key().await?;
         let mut after = Uuid::nil();
         loop {
             let page = self.store.keys(tenant, after, PAGE).await?;
@@ -159,6 +159,13 @@ impl SideCheck for DataKeys {
             after = last.subject;
             for stored in &page {
                 let mut known = self.known(stored, tenant_key.as_ref());
+                // The tenant's key may be replaced, and the keys rewrapped, while they are looked at.
+                if known.fault.is_some()
+                    && let Some(now) = self.store.data_key(tenant, stored.subject).await?
+                {
+                    tenant_key = self.tenant_key().await?;
+                    known = self.known(&now, tenant_key.as_ref());
+                }
                 if self.keys.contains_key(&stored.key_id) {
                     known.fault = Some("one data key is stored for two subjects");
                 }

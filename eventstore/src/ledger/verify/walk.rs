@@ -139,8 +139,11 @@ impl<'a> Walk<'a> {
     /// The next entries. Where one of them cannot be read they come one by one, so that those before it are checked first.
     async fn page(&self) -> Result<Vec<Record>, StoreError> {
         let after = self.frontier.size();
-        match self.store.records(self.tenant, after, PAGE).await {
-            Err(StoreError::Damaged { .. }) => self.store.records(self.tenant, after, 1).await,
+        let read = self.store.records(self.tenant, after, PAGE).await.map_err(StoreError::into_damage);
+        match read {
+            Err(StoreError::Damaged { .. }) => {
+                self.store.records(self.tenant, after, 1).await.map_err(StoreError::into_damage)
+            }
             read => read,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
+use tempfile::TempDir;
 
 use super::super::{Options, PostgresStore, migrate, schema, secure};
 use crate::Clock;
@@ -50,6 +51,8 @@ pub(crate) struct Database {
     kind: Kind,
     /// The connection that holds the lock.
     _claim: PgConnection,
+    /// Where segments are.
+    folder: TempDir,
 }
 
 impl Database {
@@ -65,7 +68,8 @@ impl Database {
         };
         let mut claim = PgConnection::connect(&admin).await.unwrap();
         let number = claimed(&mut claim).await;
-        let database = Self { admin, name: format!("waymark_test_{number}"), kind, _claim: claim };
+        let database =
+            Self { admin, name: format!("waymark_test_{number}"), kind, _claim: claim, folder: folder() };
         database.empty().await;
         database.furnish().await;
         Some(database)
@@ -80,7 +84,7 @@ impl Database {
         let mut claim = PgConnection::connect(&admin).await.unwrap();
         let name = format!("waymark_test_{}", claimed(&mut claim).await);
         sql(&admin, &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await;
-        let database = Self { admin, name, kind: Kind::Citus, _claim: claim };
+        let database = Self { admin, name, kind: Kind::Citus, _claim: claim, folder: folder() };
         database.furnish().await;
         Some(database)
     }
@@ -164,7 +168,16 @@ impl Database {
     }
 
     pub(crate) async fn open(&self, clock: Clock) -> Arc<PostgresStore> {
-        PostgresStore::open(&self.url(), options(clock)).await.unwrap()
+        PostgresStore::open(&self.url(), self.options(clock)).await.unwrap()
+    }
+
+    /// The same log, opened by who may take entries out of it.
+    pub(crate) async fn open_as_owner(&self, clock: Clock) -> Arc<PostgresStore> {
+        PostgresStore::open(&self.owner_url(), self.options(clock)).await.unwrap()
+    }
+
+    fn options(&self, clock: Clock) -> Options {
+        Options { segments: Some(self.folder.path().join("segments")), ..options(clock) }
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -188,6 +201,10 @@ impl Database {
     pub(crate) async fn until(&self, question: &str) {
         until(&mut self.connect().await, question).await;
     }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
 }
 
 /// The lowest number that nobody has.

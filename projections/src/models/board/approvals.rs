@@ -31,6 +31,8 @@ pub struct ApprovalReport {
     pub id: Uuid,
     /// The customer that it is about.
     pub customer_id: Uuid,
+    /// What it is called; null when never given, or not for the caller's eyes.
+    pub customer_name: Option<String>,
     /// The journey, by its pipeline's key.
     pub pipeline: String,
     /// The stage that the customer was in.
@@ -164,6 +166,7 @@ fn requested(fact: &DecodedEvent, event: &TransitionRequested) -> ApprovalReport
     ApprovalReport {
         id: fact.event.id,
         customer_id: fact.customer,
+        customer_name: None,
         pipeline: event.journey.clone(),
         from: event.from.clone(),
         to: event.to.clone(),
@@ -184,6 +187,7 @@ fn proposed(fact: &DecodedEvent, event: &Proposed) -> ApprovalReport {
     ApprovalReport {
         id: fact.event.id,
         customer_id: fact.customer,
+        customer_name: None,
         pipeline: event.journey.clone(),
         from: event.from.clone(),
         to: event.to.as_ref().unwrap_or(&event.from).clone(),
@@ -245,6 +249,7 @@ fn read(row: &Row) -> Result<ApprovalReport> {
         proposal,
         id: row.approval,
         customer_id: row.customer,
+        customer_name: None,
         pipeline: row.pipeline,
         from: row.stage_from,
         to: row.stage_to,
@@ -290,7 +295,8 @@ impl BoardSnapshot {
         ]
         .concat();
         let rows = snapshot.transaction.rows(APPROVALS_PAGE, &values).await?;
-        Ok((rows.iter().map(read).collect::<Result<_>>()?, snapshot.position))
+        let named = |row: &Row| Ok(ApprovalReport { customer_name: row.opt_text("name")?, ..read(row)? });
+        Ok((rows.iter().map(named).collect::<Result<_>>()?, snapshot.position))
     }
 }
 

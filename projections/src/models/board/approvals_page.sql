@@ -5,7 +5,7 @@ SELECT a.approval, a.customer, a.pipeline, a.stage_from, a.stage_to,
   a.requested_at, a.effective_at, a.expires_at, a.roles,
   CASE WHEN a.settled_at > $13 THEN NULL ELSE a.settled_by END AS settled_by,
   CASE WHEN a.settled_at > $13 THEN NULL ELSE a.settled_at END AS settled_at, a.position,
-  a.command, a.agent, a.model, a.model_version
+  a.command, a.agent, a.model, a.model_version, c.name
 FROM board_approval a
 JOIN board_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = a.customer AND c.erased = 0

@@ -216,19 +216,16 @@ pub(crate) async fn everybody(
                 ids.push((id, row.flag("erased")?));
             }
         }
-        let keys: Vec<Uuid> = ids.iter().map(|(id, _)| *id).collect();
-        let mut facts = histories(snapshot.sources.log(), snapshot.tenant, &keys, known).await?;
-        for (id, erased) in ids {
-            let facts = facts.remove(&id).unwrap_or_default();
-            let former = then(id, &facts, at.micros(), erased).zip(folded_then(&facts, at.effective_at));
-            let Some((then, folded)) = former else { continue };
+        each_then(snapshot, &ids, at, |then, facts| {
+            let Some(folded) = folded_then(facts, at.effective_at) else { return };
             take(FormerCustomer {
                 sub_statuses: then.sub_statuses(),
                 name: then.name,
                 agreed: then.next.map(NextAction::from),
                 folded,
             });
-        }
+        })
+        .await?;
         if rows.len() < TOGETHER {
             return Ok(());
         }
@@ -236,24 +233,38 @@ pub(crate) async fn everybody(
 }
 
 /// What customers were called at an instant, as it was known. Each comes with whether it is erased.
-pub(super) async fn names_then(
+pub(crate) async fn names_then(
     snapshot: &Snapshot,
     customers: impl Iterator<Item = (Uuid, bool)>,
     at: &AsOf,
 ) -> Result<HashMap<Uuid, String>> {
     let customers: Vec<(Uuid, bool)> = customers.collect();
-    let known = snapshot.known(at);
     let mut names = HashMap::new();
+    each_then(snapshot, &customers, at, |then, _| names.extend(then.name.map(|name| (then.id, name))))
+        .await?;
+    Ok(names)
+}
+
+/// Goes over some customers as they stood at an instant, as it was known, each with what was known of it. Each comes with whether
+/// it is erased; those that were not there yet are left out.
+async fn each_then(
+    snapshot: &Snapshot,
+    customers: &[(Uuid, bool)],
+    at: &AsOf,
+    mut take: impl FnMut(Customer, &[Arc<DecodedEvent>]) + Send,
+) -> Result<()> {
+    let known = snapshot.known(at);
     for together in customers.chunks(TOGETHER) {
         let ids: Vec<Uuid> = together.iter().map(|(id, _)| *id).collect();
-        let facts = histories(snapshot.sources.log(), snapshot.tenant, &ids, known).await?;
+        let mut facts = histories(snapshot.sources.log(), snapshot.tenant, &ids, known).await?;
         for (id, erased) in together {
-            let facts = facts.get(id).map_or(&[][..], Vec::as_slice);
-            let name = then(*id, facts, at.micros(), *erased).and_then(|customer| customer.name);
-            names.extend(name.map(|name| (*id, name)));
+            let facts = facts.remove(id).unwrap_or_default();
+            if let Some(customer) = then(*id, &facts, at.micros(), *erased) {
+                take(customer, &facts);
+            }
         }
     }
-    Ok(names)
+    Ok(())
 }
 
 /// Whether a customer had been erased by an instant.
@@ -354,15 +365,19 @@ fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
         Owner::Rep(rep) => reps.contains(rep),
         Owner::Pool(_) => false,
     };
+    let of_the_pipeline = |key: &str| filter.pipeline.as_ref().is_none_or(|wanted| wanted == key);
     let any_card = |wanted: &Option<AnyOf>, of: fn(&Card) -> Option<&String>| {
-        wanted.is_none() || customer.cards.values().any(|card| is(wanted, of(card)))
+        let mut cards = customer.cards.iter().filter(|(key, _)| of_the_pipeline(key));
+        wanted.is_none() || cards.any(|(_, card)| is(wanted, of(card)))
     };
+    let is_there = filter.pipeline.is_none() || customer.cards.keys().any(|key| of_the_pipeline(key));
     let called = |q: &SearchTerms| q.finds(&customer.search_text(), &customer.search_contacts());
     let labelled = |tag: &AnyOf| traits.tags.iter().any(|held| tag.contains(held));
     (filter.external_id.is_some() || !traits.merged)
         && filter.external_id.as_ref().is_none_or(|wanted| customer.external_id.as_ref() == Some(wanted))
         && filter.owner.as_ref().is_none_or(|owner| traits.owner == *owner)
         && filter.reps.as_ref().is_none_or(of_a_rep)
+        && is_there
         && any_card(&filter.stage, |card| Some(&card.stage))
         && any_card(&filter.sub_status, |card| card.sub_status.as_ref())
         && filter.tag.as_ref().is_none_or(labelled)
@@ -421,6 +436,6 @@ impl CustomerList {
     /// A page of customers as they stood, of these two times.
     #[must_use]
     pub fn of_then(items: Vec<CustomerReport>, next_cursor: Option<String>, at: &AsOf) -> Self {
-        Self { items, next_cursor, effective_at: Some(at.effective_at), known_at: Some(at.known_at) }
+        Self { items, next_cursor, effective_at: at.effective_at, known_at: at.known_at }
     }
 }

@@ -156,7 +156,7 @@ pub struct BoardReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read model had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The pipeline versions that the stages of those who stand here are of, in order.
     pub versions: Vec<u32>,
@@ -233,7 +233,7 @@ pub(super) async fn report(
         version: pipeline.version,
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
-        position: snapshot.position,
+        position: snapshot.known(&query.at),
         versions: versions.into_iter().collect(),
         total,
         not_started: places.not_started,
@@ -332,8 +332,7 @@ fn card(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> CardR
         }),
         expected_close: customer
             .filter(|_| query.now)
-            .and_then(|customer| customer.profile.expected_close.clone())
-            .map(Into::into),
+            .and_then(|customer| customer.profile.expected_close.clone()?.told()),
         flags: flags(place, customer, query),
     }
 }

@@ -46,20 +46,25 @@ impl KnownClose {
         }
     }
 
-    /// The day.
-    pub(super) fn on(&self) -> NaiveDate {
-        self.said.on
+    /// The day; none where it was withdrawn.
+    pub(super) fn on(&self) -> Option<NaiveDate> {
+        self.said.on()
     }
-}
 
-impl From<KnownClose> for ExpectedClose {
-    fn from(KnownClose { said, last_reason }: KnownClose) -> Self {
-        Self {
-            on: said.on,
+    /// Nobody expects it any more.
+    pub(super) fn withdraw(&mut self) {
+        self.said.withdraw();
+    }
+
+    /// As answers tell it; none where it was withdrawn.
+    pub(super) fn told(self) -> Option<ExpectedClose> {
+        let Self { said, last_reason } = self;
+        Some(ExpectedClose {
+            on: said.on()?,
             original: said.original,
             pushes: said.pushes,
             pushed_days: said.pushed_days(),
             last_reason,
-        }
+        })
     }
 }

@@ -11,7 +11,7 @@ use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::list::{CustomerList, with_cards};
-use super::list_filter::{CustomerFilter, ListTraits};
+use super::list_filter::{CustomerFilter, ListTraits, Standing};
 use super::list_index::{After, ListCache, ListIndex, ListedCustomer};
 use super::report::{CustomerReport, StageNames, report};
 use super::row::{owner_of, read_customer};
@@ -29,7 +29,7 @@ use crate::storage::table::fetch_by_keys;
 const ROWS: u32 = 5_000;
 
 /// Where the journeys of customers stand.
-type StagesOf = HashMap<Uuid, Vec<(String, Option<String>)>>;
+type StagesOf = HashMap<Uuid, Vec<Standing>>;
 
 /// The customers of a tenant, held while nobody else moves them on.
 pub struct ListSnapshot {
@@ -85,7 +85,8 @@ impl ListSnapshot {
         let next_cursor = last.map(|last| After::of(last).text(filter.by_value));
         let customers = with_cards(&mut snapshot, customers).await?;
         let items = customers.into_iter().map(|customer| report(customer, now, names)).collect();
-        Ok((CustomerList { items, next_cursor, effective_at: None, known_at: None }, snapshot.position))
+        let list = CustomerList { items, next_cursor, effective_at: now, known_at: now };
+        Ok((list, snapshot.position))
     }
 
     /// How many customers each pool holds that are seen, by the pool's key. Its customers are those of [`Self::customers`] with
@@ -191,7 +192,11 @@ async fn all_stages(snapshot: &mut Snapshot) -> Result<StagesOf> {
 }
 
 fn add_stage(stages: &mut StagesOf, row: &Row) -> Result<()> {
-    let stage = (row.text("stage")?, row.opt_text("sub_status")?);
+    let stage = Standing {
+        pipeline: row.text("pipeline")?,
+        stage: row.text("stage")?,
+        sub_status: row.opt_text("sub_status")?,
+    };
     stages.entry(row.uuid("customer")?).or_default().push(stage);
     Ok(())
 }
@@ -214,7 +219,7 @@ fn listed(row: &Row, stages: &mut StagesOf) -> Result<ListedCustomer> {
             is_merged: row.opt_uuid("merged_into")?.is_some(),
             is_withdrawn: row.flag("withdrawn")?,
             is_erased: row.flag("erased")?,
-            stages,
+            standings: stages,
         },
         value: row.int("value_order")?,
         text: row.text("search_text")?,

@@ -26,12 +26,10 @@ pub struct CustomerList {
     pub items: Vec<CustomerReport>,
     /// The cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// The business instant asked about, where one of the two times was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub effective_at: Option<DateTime<Utc>>,
-    /// The instant of knowledge asked about, where one of the two times was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub known_at: Option<DateTime<Utc>>,
+    /// The business instant asked about: now when none was named.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about: now when none was named.
+    pub known_at: DateTime<Utc>,
 }
 
 impl BoardSnapshot {

@@ -15,6 +15,8 @@ pub struct CustomerFilter {
     pub external_id: Option<String>,
     /// Whose they are.
     pub owner: Option<Owner>,
+    /// The pipeline, by its key, of which they have a journey: `stage` and `sub_status` are then of that journey.
+    pub pipeline: Option<String>,
     /// The stage that one of their journeys stands in.
     pub stage: Option<AnyOf>,
     /// The sub-status that one of their journeys stands in.
@@ -54,8 +56,16 @@ pub(super) struct ListTraits {
     pub(super) is_merged: bool,
     pub(super) is_withdrawn: bool,
     pub(super) is_erased: bool,
-    /// Where its journeys stand: stages and sub-statuses.
-    pub(super) stages: Vec<(String, Option<String>)>,
+    /// Where its journeys stand.
+    pub(super) standings: Vec<Standing>,
+}
+
+/// Where a journey stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Standing {
+    pub(super) pipeline: String,
+    pub(super) stage: String,
+    pub(super) sub_status: Option<String>,
 }
 
 impl CustomerFilter {
@@ -64,9 +74,12 @@ impl CustomerFilter {
         fn is(wanted: &Option<AnyOf>, held: Option<&String>) -> bool {
             wanted.as_ref().is_none_or(|wanted| held.is_some_and(|held| wanted.contains(held)))
         }
-        let any_journey = |wanted: &Option<AnyOf>, of: fn(&(String, Option<String>)) -> Option<&String>| {
-            wanted.is_none() || traits.stages.iter().any(|journey| is(wanted, of(journey)))
+        let of_the_pipeline = |at: &&Standing| self.pipeline.as_ref().is_none_or(|key| at.pipeline == *key);
+        let any_journey = |wanted: &Option<AnyOf>, of: fn(&Standing) -> Option<&String>| {
+            let mut journeys = traits.standings.iter().filter(of_the_pipeline);
+            wanted.is_none() || journeys.any(|journey| is(wanted, of(journey)))
         };
+        let is_there = self.pipeline.is_none() || traits.standings.iter().any(|at| of_the_pipeline(&at));
         let of_a_rep = |reps: &BTreeSet<String>| match &traits.owner {
             Owner::Rep(rep) => reps.contains(rep),
             Owner::Pool(_) => false,
@@ -79,8 +92,9 @@ impl CustomerFilter {
             && (traits.is_merged || self.visibility.is_visible(traits.texts.region(), &traits.owner))
             && self.owner.as_ref().is_none_or(|owner| traits.owner == *owner)
             && self.reps.as_ref().is_none_or(of_a_rep)
-            && any_journey(&self.stage, |(stage, _)| Some(stage))
-            && any_journey(&self.sub_status, |(_, sub_status)| sub_status.as_ref())
+            && is_there
+            && any_journey(&self.stage, |at| Some(&at.stage))
+            && any_journey(&self.sub_status, |at| at.sub_status.as_ref())
             && self.tag.as_ref().is_none_or(labelled)
             && has_texts(&self.texts, &traits.texts)
             && is(&self.tier, traits.tier.as_ref())

@@ -73,7 +73,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        13
+        14
     }
 
     fn schema(&self) -> &'static str {

@@ -42,7 +42,7 @@ impl Customer {
             postponed_until: self.profile.postponed_until,
             deal: self.profile.deal(),
             sub_statuses: self.sub_statuses(),
-            expected_close: self.profile.expected_close.as_ref().map(KnownClose::on),
+            expected_close: self.profile.expected_close.as_ref().and_then(KnownClose::on),
         }
     }
 }

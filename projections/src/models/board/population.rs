@@ -18,6 +18,8 @@ use crate::stats::{JourneySet, Micros};
 /// The customers that count, with what they were like where that was looked up.
 pub struct Population {
     filter: CohortFilter,
+    /// Whether it says anything of what customers were like.
+    conditions: bool,
     at: Micros,
     /// None where everybody is seen.
     seen: Option<HashSet<Uuid>>,
@@ -45,13 +47,14 @@ impl Population {
         known: Position,
         pasts: Option<Arc<CustomerVersions>>,
     ) -> Result<Self> {
-        let mut among = Self { filter: filter.clone(), at, seen: None, pasts };
+        let conditions = filter.has_conditions();
+        let mut among = Self { filter: filter.clone(), conditions, at, seen: None, pasts };
         if filter.is_everybody() {
             return Ok(among);
         }
         snapshot.switch_model(NAME).await?;
         among.seen = seen(snapshot, &filter.visibility).await?;
-        if !filter.is_empty() && among.pasts.is_none() {
+        if conditions && among.pasts.is_none() {
             among.pasts = Some(versions::load(snapshot, known).await?);
         }
         Ok(among)
@@ -70,7 +73,7 @@ impl Population {
             past.is_some_and(|past| versions::passes(past, self.at, &self.filter))
         };
         let is_among = self.filter.among.as_ref().is_none_or(|among| among.contains(&customer));
-        is_among && self.sees(customer) && (self.filter.is_empty() || passes())
+        is_among && self.sees(customer) && (!self.conditions || passes())
     }
 
     /// The journeys of those who count.

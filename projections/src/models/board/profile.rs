@@ -25,10 +25,8 @@ pub(super) struct ClearProfile {
     pub(super) contract: Option<Contract>,
     pub(super) delivered_on: Option<NaiveDate>,
     pub(super) postponed_until: Option<NaiveDate>,
+    /// When it is expected to close, or was until that was withdrawn.
     pub(super) expected_close: Option<KnownClose>,
-    /// When it was expected to close until that was withdrawn: a day that is said afterwards puts this one off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) withdrawn_close: Option<KnownClose>,
     pub(super) won_amount: Option<Money>,
     pub(super) satisfaction: Option<u8>,
     /// The last score of each scorer, intake's first.
@@ -104,15 +102,10 @@ impl ClearProfile {
         set(&mut self.contract, "contract", said, &said.contract);
         set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
         set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
-        match said.expected_close_on {
-            Some(on) => {
-                let held = self.expected_close.take().or(self.withdrawn_close.take());
-                self.expected_close = Some(KnownClose::said(held, on, said));
-            }
-            None if said.cleared.iter().any(|cleared| cleared == "expected_close_on") => {
-                self.withdrawn_close = self.expected_close.take().or(self.withdrawn_close.take());
-            }
-            None => {}
+        if let Some(on) = said.expected_close_on {
+            self.expected_close = Some(KnownClose::said(self.expected_close.take(), on, said));
+        } else if said.cleared.iter().any(|cleared| cleared == "expected_close_on") {
+            self.expected_close.iter_mut().for_each(KnownClose::withdraw);
         }
         set(&mut self.won_amount, "won_amount", said, &said.won_amount);
         set(&mut self.satisfaction, "satisfaction", said, &said.satisfaction);

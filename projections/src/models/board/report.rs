@@ -12,7 +12,7 @@ use waymark_domain::intake::ScoreReason;
 use waymark_domain::{Language, Owner, ProfileTexts};
 
 use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
-use super::expected_close::ExpectedClose;
+use super::expected_close::{ExpectedClose, KnownClose};
 use super::plan::Plan;
 use super::profile::ClearScore;
 use super::row::owner_columns;
@@ -308,10 +308,10 @@ pub struct CustomerReport {
     pub erased: bool,
     /// Whether the import that brought it was undone: it is in no list, board or figure.
     pub withdrawn: bool,
-    /// The business instant asked about, where one of the two times was given.
+    /// The business instant asked about, now when none was named; absent in lists, which name it once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<DateTime<Utc>>,
-    /// The instant of knowledge asked about, where one of the two times was given.
+    /// The instant of knowledge asked about, now when none was named; absent in lists, which name it once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_at: Option<DateTime<Utc>>,
 }
@@ -380,7 +380,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
             .map(|Contract { starts_on, ends_on }| ContractReport { starts_on, ends_on }),
         delivered_on: profile.delivered_on,
         postponed_until: profile.postponed_until,
-        expected_close: profile.expected_close.map(Into::into),
+        expected_close: profile.expected_close.and_then(KnownClose::told),
         won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
         satisfaction: profile.satisfaction,
         score: scores.as_ref().and_then(|intake| intake.score.to_u32()),

@@ -173,7 +173,7 @@ impl Customer {
             won_amount,
             won_currency,
             sub_statuses: Json::of(&self.sub_statuses())?,
-            expected_close: day(self.profile.expected_close.as_ref().map(KnownClose::on)),
+            expected_close: day(self.profile.expected_close.as_ref().and_then(KnownClose::on)),
         })
     }
 }

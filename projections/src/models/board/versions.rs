@@ -106,6 +106,19 @@ pub(crate) fn passes(past: &[CustomerVersion], instant: Micros, filter: &CohortF
         && filter.tag.as_ref().is_none_or(|tag| then.tags.iter().any(|held| tag.contains(held)))
 }
 
+/// The sub-status of a stay of a journey that began at an instant and was seen last at another, itself included. A stay of no
+/// length has none.
+pub(crate) fn own_sub_status<'a>(
+    past: &'a [CustomerVersion],
+    journey: &str,
+    (entered, seen): (Micros, Micros),
+) -> Option<&'a String> {
+    if seen < entered {
+        return None;
+    }
+    at(past, seen)?.sub_statuses.get(journey)
+}
+
 /// How much of the time between two instants the customer belonged to a rep.
 pub(crate) fn owned(past: &[CustomerVersion], from: Micros, to: Micros) -> Micros {
     let ends = past.iter().skip(1).map(|next| next.since).chain([Micros::MAX]);
@@ -175,6 +188,20 @@ mod tests {
         ] {
             assert_eq!(super::paused(&past, from, to, begins), paused, "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn a_stay_has_the_sub_status_that_it_had_just_before_its_end() {
+        let held = |at, held: Option<&str>| {
+            let sub_statuses = held.map(|held| ("sales".to_owned(), held.to_owned())).into_iter().collect();
+            CustomerVersion { sub_statuses, ..since(at, None) }
+        };
+        let past = [held(0, Some("asked")), held(40, Some("sent")), held(50, None), held(60, Some("asked"))];
+        let own = |entered, seen| own_sub_status(&past, "sales", (entered, seen)).map(String::as_str);
+        // Stays from 0 to 50, from 50 to 60, from 60 on, and one of no length at 50.
+        assert_eq!((own(0, 49), own(50, 59), own(60, 99)), (Some("sent"), None, Some("asked")));
+        assert_eq!((own(50, 49), own(0, 39)), (None, Some("asked")));
+        assert_eq!(own_sub_status(&past, "other", (0, 49)), None);
     }
 
     #[test]

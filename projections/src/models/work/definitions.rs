@@ -83,6 +83,9 @@ impl Definitions {
                 }
                 match told {
                     Some(PipelineEvent::Published(event)) => drop(news.published.insert(event.pipeline.key)),
+                    Some(PipelineEvent::VersionWithdrawn(event)) => {
+                        news.published.insert(event.pipeline);
+                    }
                     Some(PipelineEvent::Scheduled(event)) => {
                         news.reminders.push((
                             said(entry)?,
@@ -112,6 +115,12 @@ impl Definitions {
         let event = PipelineEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)
             .map_err(|error| paused(error.to_string()))?;
         self.read_to = entry.position;
+        if let Some(PipelineEvent::VersionWithdrawn(withdrawn)) = &event
+            && let Some(versions) = self.pipelines.get_mut(&withdrawn.pipeline)
+        {
+            versions.withdraw(withdrawn.pipeline_version, entry.recorded_at, &envelope.actor);
+            self.newest = self.newest.max(entry.recorded_at);
+        }
         let Some(PipelineEvent::Published(published)) = &event else { return Ok(event) };
         let published = published.clone();
         let starts = published.team.as_ref().and_then(|pilot| pilot.from).or(published.effective_from);

@@ -18,6 +18,7 @@ use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
 
 use super::definitions::{Definitions, Said, WholeReminders};
+use super::message_id::NEWS;
 use super::news::{Told, news};
 use super::statements::{DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY};
 use super::tables::{
@@ -34,8 +35,6 @@ use crate::storage::table::Removal;
 
 /// How many customers of a pipeline are read at a time when another version was published.
 const BATCH: u32 = 500;
-/// Where the news of an event begin among its messages: reminders, of which there are few, come before.
-const NEWS: u32 = 10_000;
 /// What stands as the rule where no rule but a lead reminds.
 const LEAD_TOUCHED: &str = "lead_touched";
 

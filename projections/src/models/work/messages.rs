@@ -8,6 +8,7 @@ use waymark_domain::Label;
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
+use super::message_id::message_id;
 use super::names;
 use super::snapshot::WorkSnapshot;
 use super::standings::sub_status_values;
@@ -21,8 +22,10 @@ use crate::query::{AnyOf, LIST_SEPARATOR, name_list, visibility_binds};
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The event that it tells of.
+    /// Its own id: one event may tell several.
     pub id: Uuid,
+    /// The event that it tells of.
+    pub event_id: Uuid,
     /// Its place in the log.
     pub position: Position,
     /// Which of those that the event tells, from 0.
@@ -125,10 +128,12 @@ impl WorkSnapshot {
 fn message(row: &Row) -> Result<Message> {
     let owner = row.opt_text("owner_kind")?.zip(row.opt_text("owner_id")?);
     let text = row.opt_text("text_zh")?.zip(row.opt_text("text_en")?);
+    let (event_id, n) = (row.uuid("message")?, row.number("n")?);
     Ok(Message {
-        id: row.uuid("message")?,
+        id: message_id(event_id, n),
+        event_id,
         position: row.position("position")?,
-        n: row.number("n")?,
+        n,
         kind: row.text("kind")?,
         customer: row.opt_uuid("customer")?,
         customer_name: None,

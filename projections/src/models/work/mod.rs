@@ -7,6 +7,7 @@
 
 mod definitions;
 mod fold;
+mod message_id;
 mod messages;
 pub(crate) mod names;
 mod news;

@@ -1,6 +1,6 @@
 //! The names of customers, which the board keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
@@ -9,8 +9,10 @@ use crate::db::{Row, values};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::NextAction;
+use crate::models::board::as_of::names_then;
 use crate::models::board::tables::NAME as BOARD;
 use crate::models::snapshot::Snapshot;
+use crate::query::AsOf;
 use crate::storage::table::fetch_by_keys;
 
 /// Fills in the names of the customers that some items are about. Afterwards the snapshot is of the board.
@@ -52,6 +54,18 @@ pub(crate) async fn of(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<BTreeMap
         }
     }
     Ok(names)
+}
+
+/// What customers were called at an instant by what was known of it, where a state of knowledge is asked about; otherwise what they
+/// are called now. Who is forgotten has no name in any past. Afterwards the snapshot is of the board.
+pub(crate) async fn then(snapshot: &mut Snapshot, ids: &[Uuid], at: &AsOf) -> Result<HashMap<Uuid, String>> {
+    if at.known_position.is_none() {
+        return Ok(of(snapshot, ids).await?.into_iter().collect());
+    }
+    let rows = among(snapshot, ids).await?;
+    let customers: Vec<(Uuid, bool)> =
+        rows.iter().map(|row| Ok((row.uuid("customer")?, row.flag("erased")?))).collect::<Result<_>>()?;
+    names_then(snapshot, customers.into_iter(), at).await
 }
 
 async fn among(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<Vec<Row>> {

@@ -10,6 +10,7 @@ use waymark_domain::Label;
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
+use super::message_id::message_id;
 use super::names;
 use super::snapshot::WorkSnapshot;
 use super::standings::sub_status_values;
@@ -25,8 +26,10 @@ use crate::query::{AnyOf, LIST_SEPARATOR, name_list, visibility_binds};
 /// A reminder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReminderReport {
-    /// Names the reminder.
+    /// Its own id: one event may tell several.
     pub id: Uuid,
+    /// The event that tells it.
+    pub event_id: Uuid,
     /// Its place in the log.
     pub position: Position,
     /// Which of those that the event tells, from 0.
@@ -134,9 +137,11 @@ async fn named(snapshot: &mut Snapshot, rows: &[Row]) -> Result<(Vec<ReminderRep
 
 fn reminder(row: &Row) -> Result<ReminderReport> {
     let owner = row.opt_text("owner_kind")?.zip(row.opt_text("owner_id")?);
+    let (event_id, n) = (row.uuid("reminder")?, row.number("n")?);
     Ok(ReminderReport {
         position: row.position("position")?,
-        id: row.uuid("reminder")?,
+        id: message_id(event_id, n),
+        event_id,
         customer_id: row.opt_uuid("customer")?,
         customer_name: None,
         journey: row.text("journey")?,
@@ -147,6 +152,6 @@ fn reminder(row: &Row) -> Result<ReminderReport> {
         rule: row.text("rule")?,
         cause: row.uuid("cause")?,
         at: instant(row.int("at")?),
-        n: row.number("n")?,
+        n,
     })
 }

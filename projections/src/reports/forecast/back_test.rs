@@ -80,7 +80,7 @@ pub struct BackTestReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The horizon, in days.
     pub horizon_days: u32,
@@ -124,7 +124,6 @@ impl ReportSnapshot {
     ) -> Result<BackTestReport> {
         let snapshot = &mut self.0;
         let known_now = known(snapshot, &query.at).await?;
-        let position = snapshot.position;
         snapshot.switch_model(dwell::NAME).await?;
         let now = dwell::load(snapshot, &definition.pipeline.key, known_now).await?;
         let outcomes = outcomes(&now, &definition.kinds(&now), query.at.micros());
@@ -164,7 +163,7 @@ impl ReportSnapshot {
             pipeline: definition.pipeline.key.clone(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,
-            position,
+            position: known_now,
             horizon_days: query.horizon_days,
             knowledge: query.knowledge,
             bias: ours.bias(),

@@ -157,7 +157,7 @@ pub struct ForecastReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// By horizon, as asked for.
     pub horizons: Vec<HorizonForecast>,
@@ -203,11 +203,10 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let ForecastQuery { at, filter, .. } = query;
         let known = known(snapshot, at).await?;
-        let position = snapshot.position;
         let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
         let pasts = pasts(snapshot, known).await?;
         let seed = seed_of(definition, at, known);
-        Ok(ForecastReport::of((&journeys, &pasts), definition, query, position, seed))
+        Ok(ForecastReport::of((&journeys, &pasts), definition, query, known, seed))
     }
 }
 

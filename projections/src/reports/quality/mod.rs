@@ -18,6 +18,7 @@ use super::{known, names, pasts};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::snapshot::Snapshot;
+use crate::query::AsOf;
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 
@@ -40,7 +41,7 @@ pub struct QualityReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The pipeline versions that the records are of, in order.
     pub versions: Vec<u32>,
@@ -86,7 +87,6 @@ impl ReportSnapshot {
     ) -> Result<QualityReport> {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
-        let position = snapshot.position;
         let pasts = pasts(snapshot, known).await?;
         let input = ReportInput::read(snapshot, definition, query, known, pasts).await?;
         let span = input.span;
@@ -98,7 +98,7 @@ impl ReportSnapshot {
             pipeline: definition.pipeline.key.clone(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,
-            position,
+            position: known,
             versions: input.journeys.versions(span.last),
             from: query.window.from,
             to: instant(span.end),
@@ -114,7 +114,7 @@ impl ReportSnapshot {
             stagnant: pages.of("stagnant", stagnant, Neglected::by_entry)?,
             conflicts: pages.of("conflicts", conflicts, Conflict::place)?,
         };
-        name(snapshot, &mut report).await?;
+        name(snapshot, &mut report, &query.at).await?;
         Ok(report)
     }
 }
@@ -137,10 +137,10 @@ impl QualityReport {
     }
 }
 
-async fn name(snapshot: &mut Snapshot, report: &mut QualityReport) -> Result<()> {
+async fn name(snapshot: &mut Snapshot, report: &mut QualityReport, at: &AsOf) -> Result<()> {
     let mut shown = report.shown();
     let ids: Vec<Uuid> = shown.iter().map(|(id, _)| *id).collect();
-    let names = names(snapshot, &ids).await?;
+    let names = names(snapshot, &ids, at).await?;
     for (id, name) in &mut shown {
         **name = names.get(id).cloned();
     }

@@ -103,7 +103,7 @@ pub struct RepsReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// From when on what happened counts; null for all.
     pub from: Option<DateTime<Utc>>,
@@ -148,7 +148,6 @@ impl ReportSnapshot {
     pub async fn reps(&mut self, definitions: &[Definition], query: &RepsQuery) -> Result<RepsReport> {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
-        let position = snapshot.position;
         let pasts = pasts(snapshot, known).await?;
         let mut now = figures(snapshot, definitions, query, (query.at, query.window), known, &pasts).await?;
         let before = query.compare.then(|| window_before(query)).flatten();
@@ -172,7 +171,7 @@ impl ReportSnapshot {
             pipelines: definitions.iter().map(|definition| definition.pipeline.key.clone()).collect(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,
-            position,
+            position: known,
             from: query.window.from,
             to: crate::log::history::instant(end),
             previous_from: before.and_then(|(_, window)| window.from),

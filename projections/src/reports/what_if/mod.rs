@@ -51,7 +51,7 @@ pub struct WhatIfQuery {
 /// What would have been otherwise.
 #[derive(Debug, Clone)]
 pub struct WhatIf {
-    /// How far the read models had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// How many customers' histories were replayed.
     pub customers: usize,
@@ -88,7 +88,6 @@ impl ReportSnapshot {
         let end = query.at.effective_at.min(hypothesis.span.to);
         let at = AsOf { effective_at: end, ..query.at };
         let known = known(snapshot, &at).await?;
-        let position = snapshot.position;
         let before = journeys(snapshot, &definition.pipeline.key, &at, known, &query.filter).await?;
         if before.len() > query.most_customers {
             return Ok(None);
@@ -100,7 +99,7 @@ impl ReportSnapshot {
             pipeline: hypothesis.pipeline.clone(),
             versions: hypothesis.versions().cloned().unwrap_or_else(|| definition.versions.clone()),
         };
-        let asked = Asked { query, at, position };
+        let asked = Asked { query, at, position: known };
         let seed = seed_of(definition, &at, known);
         let forecast = ForecastQuery {
             at,
@@ -110,11 +109,11 @@ impl ReportSnapshot {
             close_by: ClosePeriod::default(),
         };
         let forecast = |journeys: &JourneySet, definition: &Definition| {
-            ForecastReport::of((journeys, &pasts), definition, &forecast, position, seed)
+            ForecastReport::of((journeys, &pasts), definition, &forecast, known, seed)
         };
         let both = [(&*before, definition), (&after, &supposed)];
         Ok(Some(WhatIf {
-            position,
+            position: known,
             customers: before.len(),
             dwell: met(each(both, |journeys, definition| asked.dwell(journeys, definition))),
             conversion: seen(each(both, |journeys, definition| asked.conversion(journeys, definition))),

@@ -11,9 +11,9 @@ use super::super::super::gateway::ApiError;
 use super::super::super::i18n::Locale;
 use super::super::super::layout::{Layout, Part};
 use super::super::super::session::PageQuery;
+use super::super::names::Names;
 use super::super::table::{amounts, cell, number, table, words};
 use super::super::{FilterBar, figure as value_of, items, text};
-use super::names::Names;
 use super::{Asked, Content, period, reports};
 
 /// What a change is called.
@@ -211,7 +211,7 @@ pub(in super::super::super) async fn customers(
 async fn behind(layout: &Layout, pipeline: &str, query: &PageQuery) -> Result<Markup, ApiError> {
     let locale = layout.locale;
     let names = Names(layout.read(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
-    let asked = Asked { layout, locale, pipeline, query, names };
+    let asked = Asked { layout, locale, pipeline, tab: "changes", query, names };
     let path = format!("/v1/changes/{}/customers", encoded(pipeline));
     let source = with_query(&path, [("cursor", Some(query.get("cursor").unwrap_or_default()))]);
     let list = layout.get(&source).await?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
-use super::super::table::{amounts, lasting, number, share, table, words};
+use super::super::table::{amounts, lasting, number, share, table, undecided, words};
 use super::super::{figure as value_of, items};
 use super::{Asked, Content, Windows};
 
@@ -31,8 +31,8 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
         ATTRIBUTIONS.iter().map(|(key, zh, en)| (*key, locale.text(zh, en))).collect();
     let title = locale.text("渠道转化", "Conversion by channel");
     let explained = locale.text(
-        "时段内开始的周期按来源和渠道，及其中至今成交的；竖线为对比时段的线索数。",
-        "Cycles that began in the period by source and channel, and those of them won by now; the upright line is the leads of the period compared.",
+        "时段内开始的周期按来源和渠道，及其中至今成交的。",
+        "Cycles that began in the period by source and channel, and those of them won by now.",
     );
     let shown = html! {
         @if items(&report).is_empty() { (asked.nothing()) }
@@ -43,7 +43,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     };
     let body = html! {
         (asked.choices("channels", locale.text("归因", "Credit"), "attribution", &options))
-        (asked.figure(title, explained, &shown, &[&source]))
+        (asked.figure(title, &asked.explained(explained), &shown, &[&source]))
     };
     Ok(Content { echoed: report, choices: html! {}, body })
 }
@@ -71,7 +71,8 @@ fn customers(asked: &Asked<'_>, item: &Value) -> Option<String> {
 fn drawn(asked: &Asked<'_>, report: &Value, before: Option<&Value>) -> Vec<Bar> {
     let bar = |item: &Value| Bar {
         label: name(asked, item),
-        link: customers(asked, item),
+        // Leads are the cycles that began in the period, not who is there now: the table has the channels' customers.
+        link: None,
         length: value_of(&item["leads"]),
         before: before.map(|_| value_of(&then(before, item)["leads"])),
         text: match item["conversion"]["estimate"].as_f64() {
@@ -103,7 +104,7 @@ fn tabled(asked: &Asked<'_>, title: &str, report: &Value, before: Option<&Value>
             html! { @if let Some(to) = customers(asked, item) { a href=(to) { (name(asked, item)) } } @else { (name(asked, item)) } },
             html! { (locale.number(&item["leads"])) },
             html! { (locale.number(&item["won"])) },
-            share(locale, &item["conversion"]),
+            html! { (share(locale, &item["conversion"])) (undecided(locale, &item["maturity"])) },
             lasting(locale, &item["median_cycle_seconds"]),
             amounts(locale, &item["amounts"]),
             html! { (locale.number(&then["leads"])) },

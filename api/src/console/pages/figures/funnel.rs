@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
-use super::super::table::{cell, count, number, share, table, words};
+use super::super::table::{cell, count, number, share, table, undecided, words};
 use super::super::{figure as value_of, text};
 use super::compared::{difference, points, same};
 use super::{Asked, Content, Windows};
@@ -104,6 +104,7 @@ fn totals(asked: &Asked<'_>, funnel: &Value) -> Markup {
             @for (key, zh, en) in each {
                 div.tile {
                     strong { (locale.number(&totals[key])) }
+                    @if key == "won" { (undecided(locale, &funnel["maturity"])) }
                     span {
                         (locale.text(zh, en))
                         @if before.is_object() { " · " (locale.text("对比", "before")) " " (locale.number(&before[key])) }

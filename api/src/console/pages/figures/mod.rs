@@ -1,37 +1,43 @@
 //! Figures of a pipeline, by what one wants to know: each a heading, a sentence, a drawing, a table, and the API's answer as a
 //! file. All are of one period, beside another one, and of the customers that the filters let through.
 
+mod alerts;
 mod bottlenecks;
 pub(in super::super) mod changes;
 mod channels;
 mod compared;
 mod forecast;
 mod funnel;
+mod latency;
 mod losses;
-mod names;
 mod overview;
 mod period;
+mod pilots;
 mod quality;
 mod reps;
+mod what_if;
 
 use std::collections::BTreeMap;
 
-use axum::extract::Path;
+use axum::Form;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::super::address::{encoded, with_query};
+use super::super::Console;
+use super::super::address::{POSITION, encoded, with_query};
+use super::super::form::{Fields, ONCE};
 use super::super::gateway::ApiError;
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part, problem};
-use super::super::session::{PageQuery, Preferences};
+use super::super::session::{ConsoleSession, PageQuery, Preferences};
+use super::names::Names;
 use super::{FilterBar, nowhere, reports};
-use names::Names;
 use period::{PARAMETERS, presets};
 
 /// The pages, by the last part of their address.
-const TABS: [(&str, &str, &str); 9] = [
+const TABS: [(&str, &str, &str); 13] = [
     ("", "概览", "Overview"),
     ("funnel", "漏斗", "Funnel"),
     ("bottlenecks", "瓶颈", "Bottlenecks"),
@@ -41,16 +47,29 @@ const TABS: [(&str, &str, &str); 9] = [
     ("channels", "渠道", "Channels"),
     ("reps", "人员", "Reps"),
     ("quality", "数据质量", "Quality"),
+    ("latency", "录入延迟", "Delays"),
+    ("alerts", "告警", "Alerts"),
+    ("pilots", "试点", "Pilots"),
+    (WHAT_IF, "假设", "What if"),
 ];
+
+/// The page that asks a question, which not everybody may ask.
+const WHAT_IF: &str = "what-if";
+/// Parameters of a page's address that are of this one look at it.
+const PASSING: [&str; 7] = ["cursor", "done", POSITION, "draft", "as", "rule", ONCE];
 
 /// What a page is asked for.
 struct Asked<'a> {
     layout: &'a Layout,
     locale: Locale,
     pipeline: &'a str,
+    tab: &'a str,
     query: &'a PageQuery,
     names: Names,
 }
+
+/// The two times, as addresses have them.
+const INSTANTS: [&str; 2] = ["effective_at", "known_at"];
 
 /// Which periods a report takes.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +93,7 @@ pub(in super::super) async fn show(
     Path(pipeline): Path<String>,
     query: PageQuery,
 ) -> Response {
-    page(&layout, &pipeline, "", &query).await
+    page(&layout, &pipeline, "", &query, None).await
 }
 
 /// Shows one of the other pages.
@@ -83,15 +102,45 @@ pub(in super::super) async fn tab(
     Path((pipeline, tab)): Path<(String, String)>,
     query: PageQuery,
 ) -> Response {
-    page(&layout, &pipeline, &tab, &query).await
+    match tab.as_str() {
+        WHAT_IF => what_if::show(&layout, &pipeline, &query).await,
+        tab => page(&layout, &pipeline, tab, &query, None).await,
+    }
 }
 
-async fn page(layout: &Layout, pipeline: &str, tab: &str, query: &PageQuery) -> Response {
+/// What a form of one of the pages asks for.
+pub(in super::super) async fn send(
+    State(console): State<Console>,
+    session: ConsoleSession,
+    Path((pipeline, tab)): Path<(String, String)>,
+    query: PageQuery,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let here = format!("/console/figures/{}/{tab}", encoded(&pipeline));
+    let layout = match Layout::of(&console, session, here).await {
+        Ok(layout) => layout,
+        Err(response) => return response,
+    };
+    match tab.as_str() {
+        WHAT_IF => what_if::send(&layout, &pipeline, query, fields).await,
+        "alerts" => alerts::send(&layout, &pipeline, fields).await,
+        _ => nowhere(Preferences { language: layout.locale.language, zone: layout.locale.zone }).await,
+    }
+}
+
+/// A page, with what must be said before it.
+async fn page(
+    layout: &Layout,
+    pipeline: &str,
+    tab: &str,
+    query: &PageQuery,
+    told: Option<Markup>,
+) -> Response {
     let locale = layout.locale;
     let Some((_, zh, en)) = TABS.iter().find(|(known, ..)| *known == tab) else {
         return nowhere(Preferences { language: locale.language, zone: locale.zone }).await;
     };
-    let asked = match Asked::of(layout, pipeline, query).await {
+    let asked = match Asked::of(layout, pipeline, tab, query).await {
         Ok(asked) => asked,
         Err(error) => return layout.failed(Part::Figures, &error),
     };
@@ -100,6 +149,10 @@ async fn page(layout: &Layout, pipeline: &str, tab: &str, query: &PageQuery) -> 
         "bottlenecks" => bottlenecks::content(&asked).await,
         "changes" => changes::content(&asked).await,
         "forecast" => forecast::content(&asked).await,
+        "latency" => latency::content(&asked).await,
+        "alerts" => alerts::content(&asked).await,
+        "pilots" => pilots::content(&asked).await,
+        WHAT_IF => what_if::content(&asked).await,
         "losses" => losses::content(&asked).await,
         "channels" => channels::content(&asked).await,
         "reps" => reps::content(&asked).await,
@@ -108,12 +161,23 @@ async fn page(layout: &Layout, pipeline: &str, tab: &str, query: &PageQuery) -> 
     };
     let title = locale.text(zh, en);
     match content {
-        Ok(content) => layout.page(Part::Figures, Some(pipeline), title, &asked.framed(tab, &content)),
+        Ok(content) => {
+            let content =
+                Content { body: html! { @if let Some(told) = told { (told) } (content.body) }, ..content };
+            let done = query.get("done").map(|_| html! { p.notice { (locale.text("已完成", "Done")) } });
+            layout.page_with(Part::Figures, Some(pipeline), title, done, &asked.framed(&content))
+        }
         Err(error) if error.is_signed_out() => layout.failed(Part::Figures, &error),
         Err(error) => {
             // What was typed stays, to be mended.
-            let told = Content { echoed: Value::Null, choices: html! {}, body: problem(locale, &error) };
-            let mut page = layout.page(Part::Figures, Some(pipeline), title, &asked.framed(tab, &told));
+            let form = if tab == WHAT_IF && layout.has_role(what_if::ROLES) {
+                what_if::again(&asked).await
+            } else {
+                html! {}
+            };
+            let body = html! { (problem(locale, &error)) (form) };
+            let told = Content { echoed: Value::Null, choices: html! {}, body };
+            let mut page = layout.page(Part::Figures, Some(pipeline), title, &asked.framed(&told));
             *page.status_mut() = error.status;
             page
         }
@@ -121,9 +185,14 @@ async fn page(layout: &Layout, pipeline: &str, tab: &str, query: &PageQuery) -> 
 }
 
 impl<'a> Asked<'a> {
-    async fn of(layout: &'a Layout, pipeline: &'a str, query: &'a PageQuery) -> Result<Self, ApiError> {
+    async fn of(
+        layout: &'a Layout,
+        pipeline: &'a str,
+        tab: &'a str,
+        query: &'a PageQuery,
+    ) -> Result<Self, ApiError> {
         let names = Names(layout.read(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
-        Ok(Self { layout, locale: layout.locale, pipeline, query, names })
+        Ok(Self { layout, locale: layout.locale, pipeline, tab, query, names })
     }
 
     /// The path of a report of this pipeline, with the filters and the periods that it takes.
@@ -168,12 +237,16 @@ impl<'a> Asked<'a> {
         told.map(|(given, named, value)| (named, period::instant(self.locale, given, value))).collect()
     }
 
-    /// The address of a page of these figures, with everything that is asked for but `changed`.
+    /// The address of a page of these figures, with everything that is asked for but `changed`. What one page alone is asked
+    /// for is kept by itself.
     fn link(&self, tab: &str, changed: &[(&str, &str)]) -> String {
         let mut kept: BTreeMap<&str, &str> = BTreeMap::new();
-        let shared = FilterBar::WHO.iter().chain(&PARAMETERS).chain(&["effective_at", "known_at"]);
+        let shared = FilterBar::WHO.iter().chain(&PARAMETERS).chain(&INSTANTS);
         for name in shared {
             kept.extend(self.query.get(name).map(|value| (*name, value)));
+        }
+        if tab == self.tab {
+            kept.extend(self.own());
         }
         for (name, value) in changed {
             kept.insert(name, value);
@@ -188,14 +261,25 @@ impl<'a> Asked<'a> {
         )
     }
 
-    /// The list of the customers that the filters let through, with more of what they are found by.
+    /// What the page is asked for that no other page is.
+    fn own(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let query = self.query;
+        let is_shared = |name: &str| {
+            let mut shared = FilterBar::WHO.iter().chain(&PARAMETERS).chain(&INSTANTS).chain(&PASSING);
+            shared.any(|shared| *shared == name)
+        };
+        let names = query.0.keys().map(String::as_str).filter(move |name| !is_shared(name));
+        names.filter_map(move |name| Some((name, query.get(name)?)))
+    }
+
+    /// The list of the customers of the pipeline that the filters let through, with more of what they are found by.
     fn customers(&self, more: &[(&str, &str)]) -> String {
-        let filters = FilterBar::WHO.iter().filter(|name| more.iter().all(|(more, _)| more != *name));
-        let filters = filters.chain(&["effective_at", "known_at"]).map(|name| (*name, self.query.get(name)));
-        with_query(
-            "/console/customers",
-            more.iter().map(|(name, value)| (*name, Some(*value))).chain(filters),
-        )
+        let filters = FilterBar::WHO.iter().chain(&INSTANTS);
+        let filters = filters.filter(|name| more.iter().all(|(more, _)| more != *name));
+        let filters = filters.map(|name| (*name, self.query.get(name)));
+        let asked = [("pipeline", Some(self.pipeline))].into_iter();
+        let asked = asked.chain(more.iter().map(|(name, value)| (*name, Some(*value)))).chain(filters);
+        with_query("/console/customers", asked)
     }
 
     /// Whether a period is compared with another one.
@@ -203,18 +287,29 @@ impl<'a> Asked<'a> {
         self.query.get("compare_from").is_some() || self.query.get("compare_to").is_some()
     }
 
-    fn framed(&self, tab: &str, content: &Content) -> Markup {
-        let locale = self.locale;
+    fn framed(&self, content: &Content) -> Markup {
+        let (locale, tab) = (self.locale, self.tab);
+        // A pilot has its own period, and all of its team.
+        let is_filtered = tab != "pilots";
         let filter_bar = FilterBar { locale, query: self.query };
+        // What has no field of its own among the filters is kept when they are set.
+        let own = html! {
+            (content.choices)
+            @if content.choices.0.is_empty() {
+                @for (name, value) in self.own() { input type="hidden" name=(name) value=(value); }
+            }
+        };
         html! {
             header.heading { h1 { (locale.text("分析", "Analytics")) " " small { (self.pipeline) } } }
             nav.tabs aria-label=(locale.text("分析", "Analytics")) {
-                @for (key, zh, en) in TABS {
-                    a href=(self.link(key, &[])) aria-current=[(key == tab).then_some("page")] { (locale.text(zh, en)) }
+                @for (key, zh, en) in TABS.iter().filter(|(key, ..)| *key != WHAT_IF || self.layout.has_role(what_if::ROLES)) {
+                    a href=(self.link(key, &[])) aria-current=[(*key == tab).then_some("page")] { (locale.text(zh, en)) }
                 }
             }
-            (self.periods(tab))
-            (filter_bar.form(&content.echoed, &html! { (self.days()) (content.choices) }))
+            @if is_filtered {
+                (self.periods(tab))
+                (filter_bar.form(&content.echoed, &html! { (self.days()) (own) }))
+            }
             (content.body)
         }
     }
@@ -286,6 +381,15 @@ impl<'a> Asked<'a> {
                 (reports::links(self.locale, sources))
             }
         }
+    }
+
+    /// What a drawing says, with what its upright lines are where a period is compared.
+    fn explained(&self, said: &str) -> String {
+        let line = match self.compares() {
+            true => self.locale.text("竖线为对比时段。", " The upright line is the period compared."),
+            false => "",
+        };
+        format!("{said}{line}")
     }
 
     /// That there is nothing to show, and what to do about it.

@@ -147,10 +147,10 @@ impl PageData<'_> {
             .collect();
         let title = locale.text("到达过各状态的客户", "Customers that reached each stage");
         let explained = locale.text(
-            "时段内在该状态停留过的客户；不限时段时附占全部客户的比例。竖线为对比时段。",
-            "Customers that were in the stage during the period; for any time also their share of all. The upright line is the period compared.",
+            "时段内在该状态停留过的客户；不限时段时附占全部客户的比例。",
+            "Customers that were in the stage during the period; for any time also their share of all.",
         );
-        self.asked.figure(title, explained, &bars(title, &rows), &[&sources.dwell])
+        self.asked.figure(title, &self.asked.explained(explained), &bars(title, &rows), &[&sources.dwell])
     }
 
     /// How long customers stay, on one axis, and in figures.
@@ -192,7 +192,8 @@ impl PageData<'_> {
                 vec![
                     cell(self.name(&stage["stage"])),
                     count(locale, &stage["visits"]),
-                    html! { a href=(open) { (stage["open"]) } },
+                    // Who has ended in a stage is there, and no open stay.
+                    html! { @if stage["final"] == 0 { a href=(open) { (stage["open"]) } } @else { (stage["open"]) } },
                     lasting(locale, &estimate["median"]),
                     interval(locale, estimate),
                     lasting(locale, &estimate["p90"]),
@@ -203,8 +204,8 @@ impl PageData<'_> {
             .collect();
         let title = locale.text("各状态停留时长", "Dwell time by stage");
         let explained = locale.text(
-            "Kaplan–Meier 中位数及 95% 置信区间，虚线延伸到 90% 分位；尚未离开的客户按截尾计算。竖线为对比时段的中位数。",
-            "Kaplan–Meier median with its 95% interval; the broken line ends where nine tenths have left. Those still there count, too. The upright line is the median of the period compared.",
+            "Kaplan–Meier 中位数及 95% 置信区间，虚线延伸到 90% 分位；尚未离开的客户按截尾计算。",
+            "Kaplan–Meier median with its 95% interval; the broken line ends where nine tenths have left. Those still there count, too.",
         );
         let shown = html! {
             @if rows.is_empty() { (self.asked.nothing()) }
@@ -214,7 +215,7 @@ impl PageData<'_> {
             "/v1/exports/stays",
             [("format", Some("csv")), ("pipeline", Some(self.asked.pipeline)), ("bom", Some("true"))],
         );
-        self.asked.figure(title, explained, &shown, &[&sources.dwell, &export])
+        self.asked.figure(title, &self.asked.explained(explained), &shown, &[&sources.dwell, &export])
     }
 
     /// The curves of all stages, on one axis.

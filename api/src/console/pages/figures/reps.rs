@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
-use super::super::table::{amounts, cell, count, number, share, table, words};
+use super::super::table::{amounts, cell, count, number, share, table, undecided, words};
 use super::super::{figure as value_of, items, text};
 use super::compared::{difference, points, same};
 use super::{Asked, Content, Windows, encoded};
@@ -36,6 +36,16 @@ fn customers(asked: &Asked<'_>, item: &Value) -> String {
     asked.customers(&[("owner", &format!("rep:{}", text(&item["rep"])))])
 }
 
+/// The customers that a rep has in hand at the end of the period, as the figure counts them.
+fn in_hand(asked: &Asked<'_>, report: &Value, item: &Value) -> String {
+    let (owner, stages) = (format!("rep:{}", text(&item["rep"])), asked.names.worked().join(","));
+    let mut found_by = vec![("owner", owner.as_str()), ("stage", stages.as_str())];
+    if asked.query.get("to").is_some() {
+        found_by.push(("effective_at", text(&report["to"])));
+    }
+    asked.customers(&found_by)
+}
+
 /// Won and lost.
 fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
@@ -44,7 +54,8 @@ fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
         .iter()
         .map(|item| Bar {
             label: text(&item["rep"]).to_owned(),
-            link: Some(customers(asked, item)),
+            // What was won in a period is not who is there now: the table has the reps' customers.
+            link: None,
             length: value_of(&item["won"]),
             before: asked.compares().then(|| value_of(&before(item)["won"])),
             text: locale.number(&item["won"]),
@@ -72,7 +83,7 @@ fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
                 count(locale, &item["new_customers"]),
                 count(locale, &item["won"]),
                 count(locale, &item["lost"]),
-                share(locale, &item["conversion"]),
+                html! { (share(locale, &item["conversion"])) (undecided(locale, &item["maturity"])) },
                 amounts(locale, &item["won_amounts"]),
                 count(locale, &then["won"]),
                 share(locale, &then["conversion"]),
@@ -81,8 +92,8 @@ fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
         .collect();
     let title = locale.text("各人成交", "Deals by rep");
     let explained = locale.text(
-        "时段内记在各人名下的成交与流失；赢单率为成交除以成交与流失之和。竖线为对比时段。",
-        "Deals won and lost in the period that are credited to each rep; the win rate is won divided by won and lost. The upright line is the period compared.",
+        "时段内记在各人名下的成交与流失；赢单率为成交除以成交与流失之和。",
+        "Deals won and lost in the period that are credited to each rep; the win rate is won divided by won and lost.",
     );
     let all = difference(report, "win_share", &Value::Null);
     let shown = html! {
@@ -94,7 +105,7 @@ fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
             (table(title, &columns, &rows))
         }
     };
-    asked.figure(title, explained, &shown, &[source])
+    asked.figure(title, &asked.explained(explained), &shown, &[source])
 }
 
 /// What they did, and what waits for them.
@@ -132,7 +143,7 @@ fn work(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
                 count(locale, &item["claims"]),
                 count(locale, &item["reclaims"]),
                 count(locale, &item["missed_first_contacts"]),
-                html! { a href=(customers(asked, item)) { (item["open_customers"]) } },
+                html! { a href=(in_hand(asked, report, item)) { (item["open_customers"]) } },
                 html! { a href=(overdue) { (item["overdue"]) } },
                 cell(locale.number(&item["sat_on"])),
             ]

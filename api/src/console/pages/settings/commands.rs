@@ -46,6 +46,9 @@ pub(super) fn of(locale: Locale, section: &str, act: &str, fields: &Fields) -> O
         ("receivers", "robot") => post("/v1/admin/robots".to_owned(), said()),
         ("receivers", "robot-replay") => post(format!("/v1/admin/robots/{named}/replay"), json!({})),
         ("receivers", "robot-remove") => remove(format!("/v1/admin/robots/{named}")),
+        ("consumers", "create") => post("/v1/consumers".to_owned(), said()),
+        ("consumers", "reset") => post(format!("/v1/consumers/{named}/resets"), said()),
+        ("consumers", "remove") => remove(format!("/v1/consumers/{named}")),
         ("read-models", "rebuild") => post(format!("/v1/projections/{named}/rebuild"), Value::Null),
         ("read-models", "retry") => post(format!("/v1/projections/{named}/retries"), json!({})),
         ("read-models", "skip") => {
@@ -113,6 +116,10 @@ mod tests {
         let (call, body) = sent("members", "remove", &member);
         assert_eq!(call, "DELETE /v1/admin/members/rep%3A%E6%9D%8E%20%E5%9B%9B?reason=left%20%26%20gone");
         assert_eq!(body, json!({}));
+        let reset = [("id", "ware house"), ("start.position:number", "7"), ("start.instant:instant", "")];
+        let (call, body) = sent("consumers", "reset", &reset);
+        assert_eq!(call, "POST /v1/consumers/ware%20house/resets");
+        assert_eq!(body, json!({"start": {"position": 7}}));
         let skip = [("id", "board"), ("position:number", "42"), ("reason", "broken")];
         let (call, body) = sent("read-models", "skip", &skip);
         assert_eq!(call, "POST /v1/projections/board/skips");

@@ -3,6 +3,7 @@
 
 mod calendars;
 mod commands;
+mod consumers;
 mod keys;
 mod members;
 mod pipelines;
@@ -38,7 +39,7 @@ struct Section {
 
 const LEADS: &[&str] = &["supervisor", "manager", "admin", "auditor"];
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     Section { key: "pipelines", zh: "销售流程", en: "Pipelines", roles: LEADS },
     Section { key: "rules", zh: "公海与规则", en: "Pools and rules", roles: LEADS },
     Section { key: "calendars", zh: "工作日历", en: "Calendars", roles: LEADS },
@@ -46,6 +47,12 @@ const SECTIONS: [Section; 8] = [
     Section { key: "members", zh: "成员", en: "Members", roles: &["admin"] },
     Section { key: "keys", zh: "API 密钥", en: "API keys", roles: &["admin"] },
     Section { key: "receivers", zh: "推送与机器人", en: "Webhooks and robots", roles: &["admin"] },
+    Section {
+        key: "consumers",
+        zh: "事件消费者",
+        en: "Consumers",
+        roles: &["manager", "admin", "analyst", "auditor"],
+    },
     Section {
         key: "read-models", zh: "读模型", en: "Read models", roles: &["manager", "admin", "auditor"]
     },
@@ -202,6 +209,7 @@ impl Settings<'_> {
             "members" => members::content(self).await,
             "keys" => keys::content(self).await,
             "receivers" => receivers::content(self).await,
+            "consumers" => consumers::content(self).await,
             "read-models" => read_models::content(self).await,
             _ => pipelines::content(self).await,
         }

@@ -25,4 +25,4 @@ pub(super) use stage::{
 };
 pub(crate) use text::{MAX_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS};
 pub(super) use text::{at_most, identifier, line, long_text, optional_line, optional_text, tags, text};
-pub(super) use time::{before_creation, changed_at, effective, in_range, in_window, instant};
+pub(super) use time::{before_creation, changed_at, effective, effective_in, in_range, in_window, instant};

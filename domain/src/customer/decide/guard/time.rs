@@ -28,8 +28,17 @@ pub(in crate::customer::decide) fn changed_at(customer: &Customer, context: &Con
 
 /// The instant lies neither in the future, nor before the customer's first event, nor out of the actor's window.
 pub(in crate::customer::decide) fn effective(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
+    effective_in(customer, "effective_at", context)
+}
+
+/// The same, where the command says its instant in another field.
+pub(in crate::customer::decide) fn effective_in(
+    customer: &Customer,
+    field: &str,
+    context: &Context<'_>,
+) -> Vec<Violation> {
     let Some(at) = context.effective_at else { return Vec::new() };
-    [in_window(at, "effective_at", context), after_creation(customer, at, "effective_at", context)].concat()
+    [in_window(at, field, context), after_creation(customer, at, field, context)].concat()
 }
 
 /// The instant lies neither in the future nor out of the actor's window for recording the past.

@@ -18,8 +18,9 @@ use crate::models::board::Population;
 use crate::models::board::versions::{self, CustomerVersions};
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
-use crate::stats::dwell::{Lengths, Question, dwell as figures};
+use crate::stats::dwell::{Lengths, Question, StayTest, dwell_of as figures};
 use crate::stats::flows::flows;
+use crate::stats::journeys::Stay;
 use crate::stats::stage_figures::{Selection, StageFigures, stage_figures};
 use crate::stats::stay_columns::StayIndex;
 use crate::stats::survival::{Step, Subject};
@@ -60,7 +61,7 @@ pub enum Clock {
 pub struct CalendarReport {
     /// The calendar.
     pub key: String,
-    /// How often it had been set by then.
+    /// How often it had been set by then: 0 for the calendar template that counts where none was set.
     pub version: u32,
     /// The zone whose wall time its hours are.
     #[schema(example = "Asia/Shanghai")]
@@ -121,7 +122,7 @@ pub struct DwellReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read model had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// What counts as one subject.
     pub unit: Unit,
@@ -269,26 +270,20 @@ impl DwellSnapshot {
         query: &DwellQuery,
     ) -> Result<DwellReport> {
         let snapshot = &mut self.0;
-        if query.clock == Clock::Calendar && !query.subjects {
+        if query.clock == Clock::Calendar && !query.subjects && query.filter.stays.is_none() {
             let known = snapshot.known(&query.at);
             let index = load_index(snapshot, &pipeline.key, known).await?;
             if let Some(stays) = index.stays() {
                 let at = query.at.micros();
                 let among = Population::of(snapshot, &query.filter, at, known, None).await?;
                 let of = (index.journeys().as_ref(), &*stays);
-                return Ok(DwellReport::from_columns(
-                    of,
-                    &among,
-                    (pipeline, versions),
-                    query,
-                    snapshot.position,
-                ));
+                return Ok(DwellReport::from_columns(of, &among, (pipeline, versions), query, known));
             }
         }
-        let by_pasts = matches!(query.clock, Clock::Active | Clock::Owned);
+        let by_pasts = matches!(query.clock, Clock::Active | Clock::Owned) || query.filter.stays.is_some();
         let (journeys, pasts) = selected(snapshot, &pipeline.key, &query.at, &query.filter, by_pasts).await?;
         let pasts = pasts.unwrap_or_default();
-        Ok(DwellReport::of(&journeys, &pasts, (pipeline, versions), query, snapshot.position))
+        Ok(DwellReport::of(&journeys, &pasts, (pipeline, versions), query, snapshot.known(&query.at)))
     }
 }
 
@@ -311,13 +306,26 @@ impl DwellReport {
             let first = instant(journeys.began_at()?);
             Some(calendar.working_time(&query.zones, first, instant(question.until)))
         });
-        let stages = figures(journeys, &question, is_final, |journey, from, to| match query.clock {
+        let own = |journey, stay: &Stay| {
+            let ended = journeys.ended(journey, question.last).map(|(at, _)| at);
+            let seen = (stay.entered, stay.seen_last(ended, question.last));
+            versions::own_sub_status(past_of(journey), &pipeline.key, seen)
+        };
+        let of_sub_status = |journey: usize, stay: &Stay| {
+            query.filter.stays.as_ref().is_none_or(|wanted| own(journey, stay) == wanted.0.as_ref())
+        };
+        let counts: StayTest<'_> = if query.filter.stays.is_some() { Some(&of_sub_status) } else { None };
+        let stages = figures(journeys, &question, counts, is_final, |journey, from, to| match query.clock {
             Clock::Calendar => to - from,
             Clock::Business => working.as_ref().map_or(0, |working| working.between(from, to)),
             Clock::Owned => versions::owned(past_of(journey), from, to),
             Clock::Active => to - from - versions::paused(past_of(journey), from, to, day_begins),
         });
-        let mut passages = flows(journeys, question.last, is_final).first_passage;
+        // How long it took to come to a stage is a figure of customers, not of some of their stays.
+        let mut passages = match counts {
+            None => flows(journeys, question.last, is_final).first_passage,
+            Some(_) => Default::default(),
+        };
         let stages = (0..).zip(stages).map(|(number, stage)| {
             let passages = passages.remove(&number).unwrap_or_default();
             StageFigures::of(stage, &passages, &question, query.curve)

@@ -95,7 +95,7 @@ pub struct FlowsReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read model had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The pipeline versions that the records are of, in order.
     pub versions: Vec<u32>,
@@ -158,7 +158,7 @@ impl DwellSnapshot {
         let journeys = began_in(journeys, window);
         let kinds = Kinds::of(&journeys, pipeline, versions);
         let flows = figures(&journeys, at.micros(), |stage, version| kinds.is_final(stage, version));
-        Ok(report(pipeline, &journeys, flows, at, snapshot.position))
+        Ok(report(pipeline, &journeys, flows, at, snapshot.known(at)))
     }
 }
 

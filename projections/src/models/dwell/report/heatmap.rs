@@ -38,7 +38,7 @@ pub struct HeatmapReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read model had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The IANA time zone of weekdays and hours.
     pub zone: String,
@@ -69,7 +69,7 @@ impl DwellSnapshot {
             pipeline: only(pipelines).cloned(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,
-            position: snapshot.position,
+            position: snapshot.known(&query.at),
             zone: query.zone.name().to_owned(),
             tzdb: query.zones.version_of(query.zone).to_owned(),
             weekdays: week.iter().map(|hours| hours.to_vec()).collect(),

@@ -264,7 +264,7 @@ pub struct PathsReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read model had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// The pipeline versions that the records are of, in order.
     pub versions: Vec<u32>,
@@ -336,7 +336,7 @@ impl DwellSnapshot {
             pipeline: pipeline.key.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position: snapshot.position,
+            position: snapshot.known(at),
             versions: journeys.versions(at.micros()),
             ending: *ending,
             distinct,

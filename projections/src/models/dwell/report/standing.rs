@@ -22,7 +22,7 @@ pub struct StandingReport {
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
-    /// How far the read model had come.
+    /// The last position that counts: the one that was asked about, or how far the read models had come.
     pub position: Position,
     /// By stage, in the pipeline's order.
     pub counts: Vec<StageCount>,
@@ -50,7 +50,7 @@ impl DwellSnapshot {
             pipeline: pipeline.key.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
-            position: snapshot.position,
+            position: snapshot.known(at),
             counts: stages.map(|(stage, number)| StageCount { stage, count: count(number) }).collect(),
             not_started: standing.not_started,
         })

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::super::i18n::Locale;
+use super::super::i18n::Locale;
 
 /// A definition, to find names in.
 pub(super) struct Names(pub(super) Value);
@@ -22,6 +22,13 @@ impl Names {
     /// The type of a stage.
     pub(super) fn kind(&self, id: &Value) -> &str {
         self.named("stages", "id", id.as_str().unwrap_or_default())["type"].as_str().unwrap_or_default()
+    }
+
+    /// The ids of the stages whose customers are to be worked: what is open stands in one of them.
+    pub(super) fn worked(&self) -> Vec<&str> {
+        let stages = self.0["stages"].as_array().into_iter().flatten();
+        let worked = stages.filter(|stage| matches!(stage["type"].as_str(), Some("open" | "partial")));
+        worked.filter_map(|stage| stage["id"].as_str()).collect()
     }
 
     /// What a reason is called.
