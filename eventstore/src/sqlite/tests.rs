@@ -73,6 +73,15 @@ async fn together(store: &Arc<SqliteStore>, requests: Vec<Append>) -> Vec<Result
 }
 
 #[tokio::test]
+async fn plans_do_not_depend_on_bound_values() {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+    let options: Vec<String> =
+        sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut connection).await.unwrap();
+    // Without it each statement with a bound limit is prepared again at every call.
+    assert!(options.iter().any(|option| option == "ENABLE_QPSG"), "{options:?}");
+}
+
+#[tokio::test]
 async fn a_batch_sees_what_it_staged_before() {
     let file = File::new();
     let store = file.open().await;
