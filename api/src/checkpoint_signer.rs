@@ -4,8 +4,7 @@
 //! is not served. The signature's name is the log's own (`waymark/<tenant>`), as C2SP's tlog-checkpoint wants it. Which keys
 //! sign is said by [`signing_keys`](crate::signing_keys).
 
-use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +12,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use waymark_eventstore::ledger::{
     BadNote, Checkpoint, FirstNote, Hash, LedgerStore, Signer, Verifier, open_by_any, sign_text,
 };
 use waymark_eventstore::{Clock, Position, StoreError, TenantId};
 
 use crate::key_file::KeyFile;
+use crate::note_file::{self, Notes};
 use crate::public_keys;
 use crate::secrets::Secrets;
 use crate::signing_keys::{LogKey, SigningKeyError, SigningKeys};
@@ -38,6 +37,10 @@ pub struct CheckpointSigner {
     signing: Mutex<()>,
     /// Hears whenever a head was signed.
     signed: Notify,
+    /// Up to where logs are signed that need nothing until they move on.
+    settled: parking_lot::Mutex<HashMap<TenantId, Position>>,
+    /// The keys of logs whose key was changed, as of the last look at each.
+    published: parking_lot::Mutex<BTreeMap<TenantId, Vec<Verifier>>>,
 }
 
 /// The files beside the database that others are handed.
@@ -116,9 +119,6 @@ impl CheckpointSignerError {
     }
 }
 
-/// The notes of all tenants, as the file holds them.
-type Notes = BTreeMap<Uuid, String>;
-
 /// What signs the first checkpoint of each log, in the transaction of its first entries; each is reported to anyone who listens.
 pub(crate) fn first_note(secrets: &Secrets, begun: UnboundedSender<TenantId>) -> FirstNote {
     let seed = secrets.signing_seed;
@@ -139,11 +139,7 @@ pub(crate) fn note_outside(file: &Path, tenant: TenantId) -> Result<Option<Strin
 }
 
 fn read(file: &Path) -> Result<Notes, CheckpointSignerError> {
-    match std::fs::read(file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| fault(file, error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Notes::new()),
-        Err(error) => Err(fault(file, error)),
-    }
+    note_file::read(file).map_err(|error| fault(file, error))
 }
 
 fn fault(file: &Path, why: impl std::fmt::Display) -> CheckpointSignerError {
@@ -168,6 +164,8 @@ impl CheckpointSigner {
             begun: Mutex::new(begun),
             signing: Mutex::default(),
             signed: Notify::new(),
+            settled: parking_lot::Mutex::default(),
+            published: parking_lot::Mutex::default(),
         }
     }
 
@@ -195,7 +193,9 @@ impl CheckpointSigner {
         let _signing = self.signing.lock().await;
         let mut notes = self.read()?;
         let (mut moved, mut failed) = (false, None);
-        for tenant in self.store.logs().await? {
+        let mut logs = self.store.known_heads();
+        logs.retain(|(log, position)| self.settled.lock().get(log).is_none_or(|settled| settled < position));
+        for (tenant, _) in logs {
             match self.sign_moved(tenant, &mut notes).await {
                 Ok(signed) => moved |= signed,
                 // That one log cannot be signed keeps no other from being signed.
@@ -207,7 +207,7 @@ impl CheckpointSigner {
             self.write(&notes)?;
             self.signed.notify_one();
         }
-        self.publish_keys().await;
+        self.publish(&self.published.lock().clone());
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -226,8 +226,17 @@ impl CheckpointSigner {
             let note = self.keep(tenant, &checkpoint, &signers).await?;
             notes.insert(tenant.0, note);
         }
-        if let Err(error) = self.keys.forget_retired(tenant, &origin(tenant)).await {
+        let forgotten = self.keys.forget_retired(tenant, &origin(tenant)).await;
+        if let Err(error) = &forgotten {
             tracing::warn!(%error, "the secret of a key that signs no more is still in the key file");
+        }
+        // While keys change it is looked at every time, else when its log has moved.
+        if forgotten.is_ok() && !self.keys.is_changing(tenant, &origin(tenant)).await? {
+            self.settled.lock().insert(tenant, head.position);
+        }
+        if !tenant.is_access_log() {
+            let published = self.keys.published(tenant, &origin(tenant)).await?;
+            self.published.lock().insert(tenant, published);
         }
         Ok(moved)
     }
@@ -380,19 +389,24 @@ impl CheckpointSigner {
     /// Puts the public keys that check what is signed now into the file beside the database: the installation's, and those of logs
     /// whose key was changed. Without it nothing is lost, so what fails is said and no more.
     pub(crate) async fn publish_keys(&self) {
-        let keys = match self.published().await {
-            Ok(keys) => keys,
-            Err(error) => return tracing::warn!(%error, "the public keys were not written"),
-        };
+        match self.published_now().await {
+            Ok(keys) => self.publish(&keys),
+            Err(error) => tracing::warn!(%error, "the public keys were not written"),
+        }
+    }
+
+    fn publish(&self, published: &BTreeMap<TenantId, Vec<Verifier>>) {
+        let first = std::iter::once(self.keys.first_of_all());
+        let keys: Vec<Verifier> = first.chain(published.values().flatten().cloned()).collect();
         if let Err(error) = public_keys::publish(&self.files.keys, &keys) {
             tracing::warn!(%error, path = %self.files.keys.display(), "the public keys were not written");
         }
     }
 
-    async fn published(&self) -> Result<Vec<Verifier>, CheckpointSignerError> {
-        let mut published = vec![self.keys.first_of_all()];
+    async fn published_now(&self) -> Result<BTreeMap<TenantId, Vec<Verifier>>, CheckpointSignerError> {
+        let mut published = BTreeMap::new();
         for tenant in self.store.tenants().await? {
-            published.extend(self.keys.published(tenant, &origin(tenant)).await?);
+            published.insert(tenant, self.keys.published(tenant, &origin(tenant)).await?);
         }
         Ok(published)
     }
@@ -461,17 +475,8 @@ impl CheckpointSigner {
         read(&self.files.notes)
     }
 
-    /// Replaces the file whole: a crash leaves the old one or the new one.
     fn write(&self, notes: &Notes) -> Result<(), CheckpointSignerError> {
-        let mut name = self.files.notes.clone().into_os_string();
-        name.push(format!(".{}", std::process::id()));
-        let fresh = PathBuf::from(name);
-        let written = std::fs::File::create(&fresh).and_then(|mut out| {
-            serde_json::to_writer_pretty(&mut out, notes)?;
-            out.write_all(b"\n")?;
-            out.sync_all()
-        });
-        written.and_then(|()| std::fs::rename(&fresh, &self.files.notes)).map_err(|error| self.fault(error))
+        note_file::write(&self.files.notes, notes).map_err(|error| self.fault(error))
     }
 
     fn fault(&self, why: impl std::fmt::Display) -> CheckpointSignerError {

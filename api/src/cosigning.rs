@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use waymark_eventstore::TenantId;
 use waymark_eventstore::ledger::consistency_proof;
+use waymark_eventstore::{Position, TenantId};
 
 use crate::checkpoint_signer::{CheckpointSigner, CheckpointSignerError, SignedHead};
 use crate::config::WitnessTarget;
@@ -30,6 +30,8 @@ pub(crate) struct Cosigning {
     client: Client,
     /// The size that each witness saw last of each log, as far as this process knows.
     seen: Mutex<HashMap<(TenantId, String), u64>>,
+    /// Up to where each log was when each witness had cosigned it: one that stands still is not shown again.
+    shown: Mutex<HashMap<(TenantId, String), Position>>,
 }
 
 /// Why a witness did not cosign.
@@ -52,7 +54,7 @@ enum NotCosigned {
 impl Cosigning {
     /// Shows the heads that this signer signs to these witnesses.
     pub(crate) fn new(signer: Arc<CheckpointSigner>, witnesses: Vec<WitnessTarget>, client: Client) -> Self {
-        Self { signer, witnesses, client, seen: Mutex::default() }
+        Self { signer, witnesses, client, seen: Mutex::default(), shown: Mutex::default() }
     }
 
     /// Shows every head that moved to every witness, from time to time, until the token is cancelled.
@@ -73,14 +75,17 @@ impl Cosigning {
     }
 
     async fn show_all(&self) {
-        let tenants = match self.signer.store().logs().await {
-            Ok(tenants) => tenants,
-            Err(error) => return tracing::error!(%error, "no head was shown to witnesses"),
-        };
-        for tenant in tenants {
+        for (tenant, position) in self.signer.store().known_heads() {
             for witness in &self.witnesses {
-                if let Err(error) = self.show(tenant, witness).await {
-                    tracing::error!(%error, %tenant, witness = witness.verifier.name(), "a witness did not cosign");
+                let place = (tenant, witness.url.clone());
+                if self.shown.lock().get(&place).is_some_and(|shown| *shown >= position) {
+                    continue;
+                }
+                match self.show(tenant, witness).await {
+                    Ok(()) => drop(self.shown.lock().insert(place, position)),
+                    Err(error) => {
+                        tracing::error!(%error, %tenant, witness = witness.verifier.name(), "a witness did not cosign");
+                    }
                 }
             }
         }

@@ -12,11 +12,11 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use waymark_domain::company::rights::Credential;
 use waymark_domain::{Actor, Role};
-use waymark_eventstore::segments::{cold_tiles, segment_faults};
+use waymark_eventstore::segments::look_at_all_segments;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, postgres};
 use waymark_projections::Projections;
-use waymark_projections::runtime::Node;
+use waymark_projections::runtime::{Duty, Node};
 
 use crate::access_log::AccessLog;
 use crate::admission::{Admission, usual_reports};
@@ -42,7 +42,7 @@ use crate::outbound::client::Client;
 use crate::outbound::{Consumers, Dispatcher, Outbound, OutboundStore};
 use crate::refusal_retention::RefusalRetention;
 use crate::secrets::Secrets;
-use crate::zoneinfo;
+use crate::{segment_check, zoneinfo};
 
 /// Why an installation could not be opened or used. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +199,11 @@ impl Installation {
         &self.admin
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared_admin(&self) -> Arc<AdminStore> {
+        self.admin.clone()
+    }
+
     /// Receivers, and their secrets.
     pub(crate) fn messages(&self) -> &OutboundStore {
         &self.messages
@@ -286,18 +291,12 @@ impl Installation {
         self.app.projections.catch_up(tenant, progress).await.map_err(said)
     }
 
-    /// Looks which segments of the logs there must be, so that `/readyz` can say which are not there.
+    /// Finds out which segments of the logs there must be and which are not there, so that `/readyz` can say so.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub(crate) async fn find_segments(&self) -> Result<(), InstallationError> {
-        for tenant in self.store.tenants().await.map_err(said)? {
-            cold_tiles(&*self.store, tenant).await.map_err(said)?;
-        }
-        for fault in segment_faults(&*self.store).await.map_err(said)? {
-            tracing::error!(%fault, "a segment of the log cannot be read");
-        }
-        Ok(())
+        look_at_all_segments(&*self.store).await.map(drop).map_err(said)
     }
 
     /// What carries messages to the outside.
@@ -333,7 +332,8 @@ impl Installation {
         let tokens = settings.tokens().map_err(said)?.map(open).transpose().map_err(said)?;
         let limiter = settings.rate().map(Limiter::new);
         let (admin, rights) = (self.admin.clone(), self.app.rights.clone());
-        Ok(Arc::new(Gate::new(admin, rights, tokens, limiter, clock)))
+        let gate = Gate::new(admin, rights, tokens, limiter, clock);
+        Ok(Arc::new(gate.of_residents(self.app.projections.clone())))
     }
 
     /// The HTTP service, which computes at most this number of reports at a time: unless it is given, as many as suit the cores.
@@ -364,7 +364,8 @@ impl Installation {
     }
 
     /// Keeps the read models up, the log's head signed, reads recorded, customers in the versions in force, requests from waiting
-    /// beyond their time, rules acting, measurements small, consumers measured, and messages on their way, until the token is cancelled.
+    /// beyond their time, rules acting, measurements small, the files of old entries checked, consumers measured, and messages on
+    /// their way, until the token is cancelled.
     pub fn run(
         &self,
         stop: CancellationToken,
@@ -373,12 +374,18 @@ impl Installation {
         keep_refusals_days: u16,
     ) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
+        if automations == Automations::Off {
+            projections.decline(Duty::Automations);
+        }
+        if outbound.settings().outbound == Sending::Off {
+            projections.decline(Duty::Messages);
+        }
         let checkpoint_signer = self.checkpoint_signer.clone();
         let access_log = self.access_log.clone();
         let migrator = Migrator::new(self.app.clone());
         let clock = self.clock_watch();
         let retention = RefusalRetention::new(self.store.clone(), self.app.clock.clone(), keep_refusals_days);
-        let tasks = (
+        let tasks = [
             tokio::spawn({
                 let stop = stop.clone();
                 async move { projections.run(stop.cancelled_owned()).await }
@@ -405,17 +412,16 @@ impl Installation {
                 async move { access_log.run(stop).await }
             }),
             tokio::spawn(measure::fold(stop.clone())),
-            tokio::spawn(retention.run(stop.clone())),
+            tokio::spawn(retention.run(self.app.clone(), stop.clone())),
+            tokio::spawn(segment_check::run(self.store.clone(), stop.clone())),
             tokio::spawn(self.consumers().measure(stop.clone())),
             tokio::spawn(async move {
                 if outbound.settings().outbound == Sending::On {
                     Dispatcher::new(outbound).run(stop).await;
                 }
             }),
-        );
+        ];
         async move {
-            let tasks =
-                [tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6, tasks.7, tasks.8, tasks.9];
             for ended in join_all(tasks).await {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");

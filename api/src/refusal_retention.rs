@@ -4,19 +4,21 @@
 //! out twice. A refusal left everything as it was, and nothing but its age bounds how many there are. A refused command that comes again
 //! after that time is decided again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::eventstore::{Clock, Receipt, StoreError, TenantId, Transferable};
-use crate::repeated::Repeated;
+use crate::projections::runtime::Duty;
+use crate::rounds::{Rounds, SOON};
 
-/// How often what is too old is looked for.
-const EVERY: Duration = Duration::from_secs(3_600);
+/// How long after a tenant comes to this process it is looked for the first time.
+const AT_FIRST: TimeDelta = TimeDelta::hours(1);
 /// Receipts read at a time, and refusals forgotten in one transaction at most.
-const PAGE: u32 = 500;
+const RECEIPTS_PER_PAGE: u32 = 500;
 
 /// Forgets refusals that are too old.
 pub(crate) struct RefusalRetention {
@@ -35,16 +37,33 @@ impl RefusalRetention {
     ///
     /// # Errors
     /// When the log cannot be read or written. What was forgotten by then stays so.
+    #[cfg(test)]
     pub(crate) async fn sweep(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        Ok(self.sweep_all(tenant).await?.0)
+    }
+
+    /// Forgets what is too old, and says when the next refusal is: one that comes later is remembered for as long from then on.
+    async fn sweep_and_say_when(&self, tenant: TenantId) -> Result<DateTime<Utc>, StoreError> {
+        let (began, (_, oldest)) = ((self.clock)(), self.sweep_all(tenant).await?);
+        Ok((oldest.unwrap_or(began) + self.keep).max(began) + SOON)
+    }
+
+    /// How many went, and when the oldest was recorded that stays.
+    async fn sweep_all(&self, tenant: TenantId) -> Result<(u64, Option<DateTime<Utc>>), StoreError> {
         let before = (self.clock)() - self.keep;
-        let is_old = |receipt: &Receipt| receipt.count == 0 && receipt.recorded_at < before;
-        let (mut after, mut forgotten) = (String::new(), 0);
+        let (mut after, mut forgotten, mut oldest) = (String::new(), 0, None::<DateTime<Utc>>);
         loop {
-            let page = self.store.receipts(tenant, &after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(forgotten) };
+            let page = self.store.receipts(tenant, &after, RECEIPTS_PER_PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok((forgotten, oldest)) };
             after.clone_from(last);
-            let old = page.into_iter().filter(|(_, receipt)| is_old(receipt)).map(|(command, _)| command);
-            let old: Vec<String> = old.collect();
+            let mut old = Vec::new();
+            for (command, Receipt { recorded_at, .. }) in page.into_iter().filter(|(_, one)| one.count == 0) {
+                if recorded_at < before {
+                    old.push(command);
+                } else {
+                    oldest = Some(oldest.map_or(recorded_at, |known| known.min(recorded_at)));
+                }
+            }
             if !old.is_empty() {
                 let gone = self.store.forget_refusals(tenant, old, before).await?;
                 metrics::counter!("waymark_refusals_forgotten_total").increment(gone);
@@ -53,17 +72,28 @@ impl RefusalRetention {
         }
     }
 
-    /// Sweeps every tenant now and then, until the token is cancelled.
-    pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut failures = Repeated::new("refusals that are too old could not be forgotten");
-        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-            let tenants = self.store.tenants().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the tenants cannot be listed");
-                Vec::new()
-            });
+    /// Sweeps each tenant when the first of its refusals is too old, until the token is cancelled.
+    pub(crate) async fn run(self, app: App, stop: CancellationToken) {
+        let what = "refusals that are too old could not be forgotten";
+        let mut rounds = Rounds::new(&app, Duty::Upkeep, what);
+        let mut due: HashMap<TenantId, DateTime<Utc>> = HashMap::new();
+        while let Some(tenants) = rounds.next(&stop).await {
             for tenant in tenants {
-                let swept = self.sweep(tenant).await;
-                failures.note(tenant, &swept);
+                if stop.is_cancelled() {
+                    return;
+                }
+                let now = (self.clock)();
+                // A process that has just begun has other things to do.
+                let at = *due.entry(tenant).or_insert(now + AT_FIRST);
+                if now < at {
+                    rounds.looked::<StoreError>(tenant, &Ok(Some(at)));
+                    continue;
+                }
+                let swept = self.sweep_and_say_when(tenant).await;
+                if let Ok(next) = &swept {
+                    due.insert(tenant, *next);
+                }
+                rounds.looked(tenant, &swept.map(Some));
             }
         }
     }

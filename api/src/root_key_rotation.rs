@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::outbound::OutboundError;
 
 /// Data keys wrapped in one transaction: writers wait that long.
-const PAGE: u32 = 200;
+const KEYS_PER_TRANSACTION: u32 = 200;
 
 /// Why the keys of a tenant were not rewrapped, or not all of them.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +152,9 @@ async fn rewrap_keys(
     tenant: TenantId,
 ) -> Result<usize, RootRotationError> {
     let (mut after, mut count) = (Uuid::nil(), 0);
-    while let Some((last, rewrapped)) = replacement.rewrap(after, PAGE).await.map_err(AppError::from)? {
+    while let Some((last, rewrapped)) =
+        replacement.rewrap(after, KEYS_PER_TRANSACTION).await.map_err(AppError::from)?
+    {
         (after, count) = (last, count + rewrapped);
         if rewrapped > 0 {
             tracing::info!(%tenant, keys = count, "keys were rewrapped");

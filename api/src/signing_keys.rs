@@ -22,7 +22,7 @@ use crate::secrets::PUBLIC_NAME;
 /// The type of the events that tell of changes.
 pub(crate) const ROTATED: &str = "signing_key.rotated";
 /// How many entries or notes are read at a time.
-const PAGE: u32 = 100;
+const ROWS_PER_PAGE: u32 = 100;
 
 /// A key of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub(crate) async fn successions(
 ) -> Result<Vec<(Succession, Entry)>, AppError> {
     let (mut found, mut after) = (Vec::new(), 0);
     loop {
-        let page = log.read_matching(tenant, &query(), after, until, PAGE).await?;
+        let page = log.read_matching(tenant, &query(), after, until, ROWS_PER_PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.position;
         for entry in page {
@@ -157,7 +157,7 @@ pub(crate) async fn hand_over(
 ) -> Result<Option<(u64, String)>, StoreError> {
     let mut after = change.position.saturating_sub(1);
     loop {
-        let page = store.checkpoints_after(tenant, after, PAGE).await?;
+        let page = store.checkpoints_after(tenant, after, ROWS_PER_PAGE).await?;
         let Some((last, _)) = page.last() else { return Ok(None) };
         after = *last;
         let signed = |(_, note): &(u64, String)| change.old.open(note).is_ok();
@@ -269,6 +269,20 @@ impl SigningKeys {
             return Ok(());
         }
         Ok(self.file.forget(tenant, name, &retired)?)
+    }
+
+    /// Whether a key signs a tenant's log beside a newer one, or could not hand over yet, so that its secret is still to be forgotten.
+    ///
+    /// # Errors
+    /// When the log or its checkpoints cannot be read.
+    pub(crate) async fn is_changing(&self, tenant: TenantId, name: &str) -> Result<bool, SigningKeyError> {
+        let (keys, now) = (self.of(tenant, name).await?, (self.clock)());
+        for pair in keys.windows(2) {
+            if pair[0].signs_beside(now) || !self.is_handed_over(tenant, &pair[0], &pair[1]).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The key of the installation, under its own name: the first of each log.

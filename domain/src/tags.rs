@@ -1,6 +1,7 @@
 //! Tags: what events can be found by, and what the conditions of appends are made of.
 
 use chrono::NaiveDate;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 /// Every event about what a tenant has set up for itself.
@@ -87,17 +88,13 @@ pub fn standard_path(pipeline: &str) -> String {
     format!("standard_path:{}", percent_encoded(pipeline))
 }
 
-/// RFC 3986 percent-encoding of all but unreserved characters, so that a tag is printable ASCII without spaces
-/// and its parts cannot run into one another.
+/// Everything but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text with everything escaped that is reserved, so that a tag is printable ASCII without spaces and its parts cannot run into one
+/// another.
 fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -19,9 +19,18 @@ const TENANT: TenantId = TenantId(Uuid::from_u128(1));
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("name the file of the log")?;
+    for line in race(&file).await? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+/// Two guests race for a seat. Returns what came of it, and what the log says.
+async fn race(file: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let mut said = Vec::new();
     // The clock is a value, so that a test can hold it still. A service hands in the machine's.
     let clock = Arc::new(|| DateTime::from_timestamp_millis(1_795_900_000_000).unwrap_or_default());
-    let store = SqliteStore::open(&file, Options::new(clock)).await?;
+    let store = SqliteStore::open(file, Options::new(clock)).await?;
 
     // Both have looked at the same seat at the same position, so only one of the two may take it.
     let seen = store.head(TENANT).await?.position;
@@ -29,19 +38,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut append = Append::new(TENANT, vec![seat_taken(number, guest)]);
         append.condition = Some(Query::tag("seat:12").none_after(seen));
         match store.append(append).await {
-            Ok(_) => println!("{guest} has the seat"),
-            Err(StoreError::Conflict { .. }) => println!("{guest} comes too late"),
+            Ok(_) => said.push(format!("{guest} has the seat")),
+            Err(StoreError::Conflict { .. }) => said.push(format!("{guest} comes too late")),
             Err(error) => return Err(error.into()),
         }
     }
 
     for entry in store.read(TENANT, 0, 100).await? {
-        println!("{} {}", entry.position, std::str::from_utf8(&entry.bytes)?);
+        said.push(format!("{} {}", entry.position, std::str::from_utf8(&entry.bytes)?));
     }
     let head = store.head(TENANT).await?;
-    println!("{} entries, Merkle root {:02x?}", head.position, head.root);
+    said.push(format!("{} entries, Merkle root {:02x?}", head.position, head.root));
     store.close().await;
-    Ok(())
+    Ok(said)
 }
 
 fn seat_taken(number: u128, guest: &str) -> Draft {
@@ -60,5 +69,20 @@ fn seat_taken(number: u128, guest: &str) -> Draft {
         tags: vec!["seat:12".to_owned()],
         blind_tags: Vec::new(),
         data: json!({ "guest": guest }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::race;
+
+    #[tokio::test]
+    async fn one_guest_has_the_seat_and_the_log_says_which() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = race(folder.path().join("seats.db").to_str().unwrap()).await.unwrap();
+        let [first, second, entry, head] = said.as_slice() else { panic!("{said:?}") };
+        assert_eq!((first.as_str(), second.as_str()), ("li has the seat", "wang comes too late"));
+        assert!(entry.starts_with("1 {") && entry.contains("\"guest\":\"li\""), "{entry}");
+        assert!(head.starts_with("1 entries, Merkle root "), "{head}");
     }
 }

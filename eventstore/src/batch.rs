@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ledger::{FirstNote, Frontier, Hash};
 use crate::prepare::{Prepared, Request};
-use crate::vault::WrappedKey;
+use crate::vault::{RewrappedKey, WrappedKey};
 use crate::{
     Appended, Condition, Outcome, Position, QueryItem, Receipt, ReceiptDraft, StoreError, TenantId, instant,
 };
@@ -66,6 +66,7 @@ pub(crate) struct Batch<'a> {
     bytes: Vec<u8>,
     receipts: Vec<(&'a ReceiptDraft, Receipt)>,
     keys: Vec<&'a WrappedKey>,
+    changed: Vec<&'a RewrappedKey>,
     erased: Vec<Uuid>,
     forgotten: Vec<&'a (Position, String)>,
     archived: Vec<&'a RangeInclusive<Position>>,
@@ -95,6 +96,7 @@ impl<'a> Batch<'a> {
             bytes: Vec::new(),
             receipts: Vec::new(),
             keys: Vec::new(),
+            changed: Vec::new(),
             erased: Vec::new(),
             forgotten: Vec::new(),
             archived: Vec::new(),
@@ -121,7 +123,9 @@ impl<'a> Batch<'a> {
             return Err(StoreError::Invalid(format!("the event id {} is in the log already", event.id)));
         }
         let outdated_keys = request.erasures_seen.is_some_and(|seen| seen != self.erasures());
-        if outdated_keys || request.new_keys.iter().any(|key| self.has_other_key(key)) {
+        let other_keys = request.new_keys.iter().any(|key| self.has_other_key(key))
+            || request.changed_keys.iter().any(|key| !self.is_stored(key));
+        if outdated_keys || other_keys {
             return Err(StoreError::Conflict { position: self.precheck.head.position() });
         }
         Ok(Outcome::Appended(self.stage(request)))
@@ -162,6 +166,12 @@ impl<'a> Batch<'a> {
         self.precheck.keys.get(&key.subject).is_some_and(|known| known != key)
     }
 
+    /// Whether a key that must be changed is stored as the request knows it.
+    fn is_stored(&self, key: &RewrappedKey) -> bool {
+        let known = self.precheck.keys.get(&key.subject);
+        !self.erased.contains(&key.subject) && known.is_some_and(|known| known.wrapped == key.stored)
+    }
+
     fn stage(&mut self, request: &'a Request) -> Appended {
         let head = self.precheck.head.position();
         for event in &request.events {
@@ -171,6 +181,12 @@ impl<'a> Batch<'a> {
             if self.precheck.keys.insert(key.subject, key.clone()).is_none() {
                 self.keys.push(key);
             }
+        }
+        for key in &request.changed_keys {
+            if let Some(known) = self.precheck.keys.get_mut(&key.subject) {
+                known.wrapped.clone_from(&key.wrapped);
+            }
+            self.changed.push(key);
         }
         self.erased.extend(&request.erase_subjects);
         self.forgotten.extend(&request.forget_tags);
@@ -198,14 +214,15 @@ impl<'a> Batch<'a> {
         self.staged.push(Staged { event, position, leaf, end: self.bytes.len() });
     }
 
-    /// The head as it will be; how many erasures happened is advanced by those of this batch, and by each tag that goes alone:
-    /// a process that remembers tags must read them again.
+    /// The head as it will be; how many erasures happened is advanced by those of this batch, and by each tag that goes alone and
+    /// each key that is changed: a process that remembers these must read them again.
     pub(crate) fn head(&self) -> LogHead {
         LogHead { erasures: self.erasures(), ..self.precheck.head.clone() }
     }
 
     fn erasures(&self) -> u64 {
-        self.precheck.head.erasures + (self.erased.len() + self.forgotten.len()) as u64
+        let counted = self.erased.len() + self.forgotten.len() + self.changed.len();
+        self.precheck.head.erasures + counted as u64
     }
 
     /// The accepted events, at consecutive positions.
@@ -240,6 +257,11 @@ impl<'a> Batch<'a> {
         &self.keys
     }
 
+    /// The data keys to store in another form, after those that are new and before the erasures.
+    pub(crate) fn changed(&self) -> &[&'a RewrappedKey] {
+        &self.changed
+    }
+
     /// The subjects to erase.
     pub(crate) fn erased(&self) -> &[Uuid] {
         &self.erased
@@ -257,7 +279,7 @@ impl<'a> Batch<'a> {
 
     /// Whether there is nothing to write at all: every request was refused or repeated.
     pub(crate) fn is_empty(&self) -> bool {
-        let deletes = !self.erased.is_empty() || !self.forgotten.is_empty();
+        let deletes = !self.erased.is_empty() || !self.forgotten.is_empty() || !self.changed.is_empty();
         self.staged.is_empty() && self.receipts.is_empty() && self.keys.is_empty() && !deletes
     }
 }

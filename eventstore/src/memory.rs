@@ -1,21 +1,22 @@
 //! The log in memory: short, slow and plainly right. What it does is what the durable stores must do.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::intake::Gate;
 use crate::ledger::{Frontier, Hash, LedgerStore, Record, StoredHead, TILE_WIDTH, TagRecord, Tile};
 use crate::prepare::{Prepared, Request};
-use crate::vault::WrappedKey;
+use crate::vault::{RewrappedKey, WrappedKey};
 use crate::watchers::Watchers;
 use crate::{
-    Append, Appended, Clock, Condition, Entry, EventStore, Head, Intake, Outcome, Position, Query, Receipt,
-    StoreError, TenantId, instant,
+    Append, Appended, Clock, Condition, Entry, EventStore, Head, Intake, News, Outcome, Position, Query,
+    Receipt, StoreError, TenantId, instant,
 };
 
 /// A log that lives as long as the process.
@@ -66,7 +67,7 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<TenantId, Log>>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.lock()
     }
 }
 
@@ -114,7 +115,9 @@ impl Log {
             return Err(StoreError::Conflict { position: self.position() });
         }
         let has_other = |new: &WrappedKey| self.keys.get(&new.subject).is_some_and(|old| old != new);
-        if request.new_keys.iter().any(has_other) {
+        let is_changed =
+            |key: &RewrappedKey| self.keys.get(&key.subject).is_none_or(|known| known.wrapped != key.stored);
+        if request.new_keys.iter().any(has_other) || request.changed_keys.iter().any(is_changed) {
             return Err(StoreError::Conflict { position: self.position() });
         }
         Ok(Outcome::Appended(self.record(request, now)))
@@ -127,6 +130,12 @@ impl Log {
             self.push(event, now);
         }
         self.keys.extend(request.new_keys.iter().map(|key| (key.subject, key.clone())));
+        for key in &request.changed_keys {
+            self.erasures += 1;
+            if let Some(known) = self.keys.get_mut(&key.subject) {
+                known.wrapped.clone_from(&key.wrapped);
+            }
+        }
         for subject in &request.erase_subjects {
             self.erase(*subject);
         }
@@ -288,6 +297,22 @@ impl EventStore for MemoryStore {
 
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.watchers.subscribe(tenant)
+    }
+
+    fn known_heads(&self) -> Vec<(TenantId, Position)> {
+        self.watchers.known()
+    }
+
+    fn inform(&self, news: &News) {
+        self.watchers.announcer.inform(news);
+    }
+
+    fn tell(&self, tenant: TenantId) {
+        self.watchers.announcer.tell(tenant);
+    }
+
+    async fn answers(&self) -> Result<(), StoreError> {
+        self.lock().as_ref().map(drop).ok_or_else(closed)
     }
 
     fn intake(&self) -> watch::Receiver<Intake> {

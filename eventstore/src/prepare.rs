@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::ledger::{Hash, TILE_WIDTH, leaf_hasher};
-use crate::vault::WrappedKey;
+use crate::vault::{RewrappedKey, WrappedKey};
 use crate::{
     Append, Condition, Draft, MAX_ENTRY_BYTES, Position, ReceiptDraft, StoreError, TenantId, instant,
 };
@@ -44,6 +44,7 @@ pub(crate) struct Request {
     pub(crate) must_record_before: Option<DateTime<Utc>>,
     pub(crate) receipt: Option<ReceiptDraft>,
     pub(crate) new_keys: Vec<WrappedKey>,
+    pub(crate) changed_keys: Vec<RewrappedKey>,
     pub(crate) erase_subjects: Vec<Uuid>,
     pub(crate) forget_tags: Vec<(Position, String)>,
     pub(crate) archived: Option<RangeInclusive<Position>>,
@@ -129,10 +130,17 @@ impl Request {
             must_record_before: append.must_record_before,
             receipt: append.receipt,
             new_keys: append.new_keys,
+            changed_keys: append.changed_keys,
             erase_subjects: append.erase_subjects,
             forget_tags: append.forget_tags,
             archived: append.archived,
         })
+    }
+
+    /// The subjects whose stored keys it is decided by.
+    pub(crate) fn key_subjects(&self) -> impl Iterator<Item = Uuid> {
+        let new = self.new_keys.iter().map(|key| key.subject);
+        new.chain(self.changed_keys.iter().map(|key| key.subject))
     }
 
     /// Whether anything that is stored is deleted with it.

@@ -6,23 +6,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
+use crate::vault::RewrappedKey;
 use crate::{StoreError, TenantId, Transferable};
 
 /// A blind tag as the new key makes it; none where it is no blind tag.
 pub type Retag = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
-
-/// A data key that is rewrapped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RewrappedKey {
-    /// Whose key it is.
-    pub subject: Uuid,
-    /// As it is stored. One that is stored otherwise by now, destroyed for example, stays as it is.
-    pub stored: Vec<u8>,
-    /// As it is stored from now on.
-    pub wrapped: Vec<u8>,
-}
 
 /// A change of how keys are wrapped.
 pub enum Rekeying {

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::segments::SegmentFolder;
-use crate::vault::WrappedKey;
-use crate::{Condition, Draft, Entry, Intake, Position, Query, StoreError, TenantId};
+use crate::vault::{RewrappedKey, WrappedKey};
+use crate::{Condition, Draft, Entry, Intake, News, Position, Query, StoreError, TenantId};
 
 /// Where the present comes from: a value, so that a test can hold it still.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -36,6 +36,10 @@ pub struct Append {
     pub receipt: Option<ReceiptDraft>,
     /// Data keys to store in the same transaction (a subject's first sealed field).
     pub new_keys: Vec<WrappedKey>,
+    /// Data keys that are stored in another form in the same transaction ([`crate::vault::Vault::changed_key`]); fails with
+    /// [`StoreError::Conflict`] where one is stored otherwise by then. Each counts as an erasure ([`EventStore::erasures`]): what
+    /// processes remember of keys is read again.
+    pub changed_keys: Vec<RewrappedKey>,
     /// Subjects whose data keys are destroyed, and whose blind tags are deleted, in the same transaction.
     pub erase_subjects: Vec<Uuid>,
     /// Blind tags that are deleted in the same transaction, whosever entries they stand for: an erased subject may have been
@@ -59,6 +63,7 @@ impl Append {
             must_record_before: None,
             receipt: None,
             new_keys: Vec::new(),
+            changed_keys: Vec::new(),
             erase_subjects: Vec::new(),
             forget_tags: Vec::new(),
             archived: None,
@@ -207,6 +212,20 @@ pub trait EventStore: Send + Sync + 'static {
     /// A receiver of the head's position, moved after every commit this process makes. Only a wake-up: what
     /// other processes append is found by looking.
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position>;
+
+    /// The logs that have entries, and where each ended, as far as this process knows by what it appended, heard of and looked for: no
+    /// statement is made. What another process appends is known within seconds.
+    fn known_heads(&self) -> Vec<(TenantId, Position)>;
+
+    /// From now on these news have each tenant whose log has moved, by whichever process, and those of [`Self::tell`].
+    fn inform(&self, news: &News);
+
+    /// Tells everybody who looks after a tenant, in whichever process on the same database, that there is news of it that its log does
+    /// not tell. Only a wake-up.
+    fn tell(&self, tenant: TenantId);
+
+    /// Asks the database for one row: it answers.
+    async fn answers(&self) -> Result<(), StoreError>;
 
     /// Whether it takes entries, and whether that changes.
     fn intake(&self) -> watch::Receiver<Intake>;

@@ -27,6 +27,7 @@
 mod bilingual;
 pub mod db;
 mod error;
+mod fairness;
 mod log;
 mod maturity;
 pub mod models;

@@ -2,14 +2,15 @@
 //!
 //! What keeps them up to date is in [`crate::runtime`], which adds its methods to [`Projections`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{EventStore, TenantId};
+use waymark_eventstore::{EventStore, News, TenantId};
 
 use crate::db::{Commit, Db};
 use crate::error::{ProjectionError, Result};
@@ -17,7 +18,7 @@ use crate::models::read_model::ReadModel;
 use crate::models::registry;
 use crate::models::{board, dwell, timeline, work};
 use crate::reports::ReportSnapshot;
-use crate::runtime::nodes::{Node, Nodes};
+use crate::runtime::nodes::{Duty, Node, Nodes};
 use crate::runtime::projector::Engine;
 use crate::runtime::rebuild;
 use crate::runtime::slot::Slot;
@@ -34,6 +35,8 @@ pub struct Projections {
     pub(crate) paused: Mutex<HashMap<ProjectionId, String>>,
     /// Whether nothing that was folded from another log is left.
     is_own: AtomicBool,
+    /// Who lives in another database, and a number that changes with that.
+    elsewhere: Mutex<(u64, HashSet<TenantId>)>,
 }
 
 impl Projections {
@@ -90,6 +93,7 @@ impl Projections {
             slots: Mutex::default(),
             paused: Mutex::default(),
             is_own: AtomicBool::new(is_own),
+            elsewhere: Mutex::default(),
         })
     }
 
@@ -134,8 +138,46 @@ impl Projections {
 
     /// Whether a tenant is looked after by this process: each is by one of those on the same database.
     #[must_use]
-    pub fn tends(&self, tenant: TenantId) -> bool {
-        self.engine.nodes.as_ref().is_none_or(|nodes| nodes.is_mine(tenant))
+    pub fn tends(&self, tenant: TenantId, duty: Duty) -> bool {
+        self.is_here(tenant) && self.engine.nodes.as_ref().is_none_or(|nodes| nodes.tends(tenant, duty))
+    }
+
+    /// Another number whenever other tenants may be looked after by this process than before.
+    #[must_use]
+    pub fn assignment(&self) -> u64 {
+        let nodes = self.engine.nodes.as_ref().map_or(0, Nodes::assignment);
+        nodes ^ self.elsewhere.lock().0
+    }
+
+    /// These tenants live in another database, though this one may have their logs: they are looked after there alone.
+    pub fn leave_to_others(&self, tenants: HashSet<TenantId>) {
+        let mut elsewhere = self.elsewhere.lock();
+        if elsewhere.1 != tenants {
+            // Nodes change the lower bits of an assignment, and this the upper ones.
+            *elsewhere = (elsewhere.0.wrapping_add(1 << 56), tenants);
+        }
+    }
+
+    /// Whether a tenant lives in this database, as far as anybody said.
+    #[must_use]
+    pub fn is_here(&self, tenant: TenantId) -> bool {
+        !self.elsewhere.lock().1.contains(&tenant)
+    }
+
+    /// Leaves a duty to the other processes on the same database.
+    pub fn decline(&self, duty: Duty) {
+        if let Some(nodes) = &self.engine.nodes {
+            nodes.decline(duty);
+        }
+    }
+
+    /// From now on these news have each tenant whose read model was folded on by this process.
+    ///
+    /// # Errors
+    /// When there is no such read model.
+    pub fn inform(&self, name: &str, news: &News) -> Result<()> {
+        self.engine.inform(self.model(name)?.name(), news);
+        Ok(())
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -152,7 +194,7 @@ impl Projections {
     }
 
     pub(crate) fn slot(&self, id: ProjectionId) -> Arc<AsyncMutex<Slot>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.lock();
         Arc::clone(slots.entry(id).or_default())
     }
 
@@ -221,6 +263,15 @@ impl Projections {
     /// As [`Self::board`].
     pub async fn work(&self, tenant: TenantId) -> Result<work::WorkSnapshot> {
         Ok(work::WorkSnapshot(self.snapshot(tenant, work::NAME).await?))
+    }
+
+    /// Who stands in each stage as lists of work look for them, which is kept in memory.
+    ///
+    /// # Errors
+    /// As [`Self::board`].
+    pub async fn standings(&self, tenant: TenantId) -> Result<work::StandingSnapshot> {
+        let kept = self.engine.standing_cache.of(tenant, "").lock_owned().await;
+        Ok(work::StandingSnapshot { kept, work: self.work(tenant).await? })
     }
 
     /// The reports, each of several read models as of one moment.

@@ -78,6 +78,23 @@ impl Server {
         found.unwrap_or_else(|| panic!("the server ended before it printed {text:?}"))
     }
 
+    /// Waits until it prints a line with this text, after what was read of it. Returns that and the lines before.
+    ///
+    /// # Panics
+    /// When it ends before.
+    #[must_use]
+    pub fn lines_until(&self, text: &str) -> Vec<String> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines: Vec<String> = Vec::new();
+        while lines.last().is_none_or(|line| !line.contains(text)) {
+            match heard.recv() {
+                Ok(line) => lines.push(line),
+                Err(_) => panic!("the server ended before it printed {text:?}"),
+            }
+        }
+        lines
+    }
+
     /// The lines that it has printed and that nobody has read.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

@@ -148,6 +148,11 @@ async fn what_we_learned_stands_apart_from_what_happened_and_both_balance() {
     );
     let report = read(&wang, &of_li).await;
     assert_eq!(told(&report, "happened"), [line("entered_scope", 1, &["3000.00 CNY"])]);
+    // The second moment has the names that the moment of other reports has, too.
+    let plain = read(&wang, &of_li.replace("to_effective_at", "effective_at")).await;
+    assert_eq!(told(&plain, "happened"), told(&report, "happened"));
+    let both = wang.get(&format!("{of_li}&known_at={to}")).await.refused(422, "invalid-value");
+    assert_eq!(both.at("/violations/0/field"), "known_at");
     let open_ends = read(&wang, &format!("/v1/changes/{PIPELINE}?types=won")).await;
     assert_eq!(
         open_ends.at("/closing"),
@@ -615,6 +620,9 @@ async fn the_command_line_replays_what_stood_as_it_was_known_in_every_format() {
     let hill = registered(&admin, "Hill, Ltd", 8, "800.00", "USD").await;
     let contacted = |days: i64| json!({"to": "contacted", "reason": "so it was", "effective_at": ago(days)});
     let _ = admin.command(&harbour, "transitions", contacted(5)).await.expect(200);
+    // Said today of a day long ago.
+    let rates = json!({"date": "2020-01-01", "base": "CNY", "rates": {"USD": "7.1234"}});
+    let _ = admin.post("/v1/admin/rates", rates).await.expect(200);
     let (at, known) = (ago(1), instant(now()));
     let _ = admin.command(&hill, "transitions", contacted(4)).await.expect(200);
     let moment = format!("effective_at={at}&known_at={known}");
@@ -661,6 +669,7 @@ async fn the_command_line_replays_what_stood_as_it_was_known_in_every_format() {
     let _ = installation.run(&[&asked[..], &times].concat()).succeeded();
     let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(&written["horizons"], forecast.at("/horizons"));
+    assert_eq!(written["horizons"][0]["converted"]["rate_date"], "2020-01-01");
 
     // Whose history, and which pipeline, must be said; what is carried away of people is recorded.
     for (arguments, missing) in [(&["--model", "timeline"][..], "--customer"), (&[], "--pipeline")] {
@@ -772,6 +781,121 @@ async fn a_report_is_divided_into_groups_and_held_beside_another_window() {
     }
 }
 
+/// Two dozen leads of two sources in January, of which a third are won and a third lost, and as many in February, of which two
+/// thirds are won; the one way leads over a quote, the other does not.
+fn campaigns() -> String {
+    let mut rows = String::from("deal,stage,at,source\n");
+    for (month, lead) in (1..=2).flat_map(|month| (0..24_i64).map(move |lead| (month, lead))) {
+        let source = ["fair", "web"][usize::from(lead % 2 == 1)];
+        let began = DateTime::from_timestamp(1_704_067_200 + (i64::from(month == 2) * 31 + lead) * 86_400, 0);
+        let hours = 12 + (lead * 7 + month * 5) % 31 * 3;
+        let ending = match (month, lead % 3) {
+            (1, 2) => None,
+            (1, 1) | (2, 2) => Some("Closed Lost"),
+            _ => Some("Closed Won"),
+        };
+        let is_quoted = if month == 1 { lead % 4 != 1 } else { lead % 2 == 0 };
+        let steps = [
+            Some((0, "New")),
+            is_quoted.then_some((hours / 3, "Quoted")),
+            ending.map(|ending| (hours, ending)),
+        ];
+        for (hours, stage) in steps.into_iter().flatten() {
+            let at = instant(began.unwrap_or_default() + Duration::hours(hours));
+            rows.push_str(&format!("M{month}L{lead},{stage},{at},{source}\n"));
+        }
+    }
+    rows
+}
+
+/// Whether a difference is of that figure, of a row or path, of the whole otherwise.
+fn difference_of<'a>(report: &'a Answer, figure: &str, part: &Value) -> &'a Value {
+    let all = report.at("/compared/differences").as_array();
+    let is = |one: &&Value| {
+        let whole = one["key"].is_null() && one["path"].is_null() && one["stage"].is_null();
+        let is_part = if part.is_null() { whole } else { one["key"] == *part || one["path"] == *part };
+        one["figure"] == figure && is_part
+    };
+    all.into_iter().flatten().find(is).unwrap_or_else(|| panic!("{figure} of {part}: {}", report.text))
+}
+
+/// Insists on a difference and its p value, and answers it.
+fn insist_on(difference: &Value, estimate: f64, p_value: f64) -> &Value {
+    let number = |field: &str| difference[field].as_f64().unwrap_or(f64::NAN);
+    assert!((number("estimate") - estimate).abs() < 1e-9, "{difference} is not {estimate}");
+    assert!((number("p_value") - p_value).abs() < 1e-9, "{difference} is not of {p_value}");
+    assert!(number("low") <= estimate && estimate <= number("high"), "{difference}");
+    assert!(number("q_value") >= number("p_value") - 1e-12, "{difference}");
+    difference
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_paths_bottlenecks_and_hours_are_held_beside_another_window_by_the_test_of_each_figure() {
+    let team = Team::on(PIPELINE).await;
+    let admin = team.admin();
+    let path = "/v1/imports?pipeline=past&case=deal&status=stage&time=at&source=source&won=Closed%20Won&lost=Closed%20Lost";
+    let imported = admin.call(reqwest::Method::POST, path).bytes("text/csv", campaigns()).send().await;
+    assert_eq!(imported.status, 200, "{}", imported.text);
+    let months = "effective_at=2024-06-01T00:00:00Z&from=2024-02-01T00:00:00Z&to=2024-03-01T00:00:00Z&compare_from=2024-01-01T00:00:00Z";
+    let beside = async |report: &str| read(&admin, &format!("/v1/{report}{months}")).await;
+
+    // The shares by `proportions_ztest` and `confint_proportions_2indep(method="newcomb")` of statsmodels 0.15.0, the times by
+    // `mannwhitneyu(method="asymptotic")` of SciPy 1.17.1; `wilcox.test(exact = FALSE)` of R 4.2.2 gives the same.
+    let channels = beside("channels?pipeline=past&").await;
+    assert_eq!(channels.at("/compared/items/0/won"), &json!(4));
+    let won = insist_on(channels.at("/compared/difference"), 1.0 / 3.0, 0.020_921_335_337_794_03);
+    assert_eq!((&won["figure"], &won["test"]), (&json!("win_share"), &json!("two-proportion")));
+    assert_eq!((&won["mature"], &won["small"]), (&json!(false), &json!(false)), "a third of January is open");
+    assert!((won["low"].as_f64().unwrap_or_default() - 0.051_051_358_961_077_5).abs() < 1e-9, "{won}");
+    let cycle = insist_on(
+        difference_of(&channels, "cycle_seconds", &Value::Null),
+        -13.5 * 3600.0,
+        0.713_124_294_013_808_6,
+    );
+    assert_eq!((&cycle["test"], &cycle["small"]), (&json!("mann-whitney"), &json!(true)));
+    let web = json!({"source": "web", "channel": null});
+    insist_on(difference_of(&channels, "win_share", &web), 1.0 / 3.0, 0.102_470_434_859_749_37);
+    insist_on(difference_of(&channels, "cycle_seconds", &web), -18.0 * 3600.0, 0.443_097_314_231_702_3);
+
+    let paths = beside("paths/past?ending=won&limit=1&").await;
+    insist_on(paths.at("/compared/difference"), 1.0 / 6.0, 0.291_840_545_143_788_65);
+    let quoted = json!(["New", "Quoted", "Closed Won"]);
+    insist_on(difference_of(&paths, "path_share", &quoted), -0.25, 0.241_566_586_968_972_82);
+    insist_on(difference_of(&paths, "path_seconds", &quoted), -13.5 * 3600.0, 0.796_034_095_256_982_7);
+    assert_eq!(difference_of(&paths, "path_seconds", &Value::Null)["test"], "mann-whitney");
+    let all = beside("paths/past?").await;
+    assert!(!all.text.contains("path_seconds"), "what is under way has no time yet");
+
+    // Stays in the stages in which deals are worked differ as in the report of stays.
+    let (stuck, stays) = (beside("bottlenecks/past?").await, beside("dwell/past?").await);
+    let of = |report: &Answer, stage: &str| {
+        let mut found = line(report.at("/compared/differences"), "stage", stage).clone();
+        found["q_value"] = Value::Null;
+        found
+    };
+    for stage in ["New", "Quoted"] {
+        assert_eq!(of(&stuck, stage), of(&stays, stage));
+    }
+    let whole = stuck.at("/compared/difference");
+    assert_eq!((&whole["figure"], &whole["test"]), (&json!("restricted_mean_seconds"), &json!("log-rank")));
+    let sum: f64 = ["New", "Quoted"].iter().filter_map(|stage| of(&stuck, stage)["estimate"].as_f64()).sum();
+    assert!((whole["estimate"].as_f64().unwrap_or_default() - sum).abs() < 1e-6, "{whole}");
+
+    // 9 of the 60 records of February were made on a Monday, 8 of the 58 of January.
+    let hours = beside("heatmap?pipeline=past&zone=UTC&").await;
+    assert_eq!(hours.at("/compared/difference"), &Value::Null);
+    assert_eq!(hours.at("/compared/differences").as_array().map(Vec::len), Some(7));
+    let monday = difference_of(&hours, "weekday_share", &json!({"weekday": "0"}));
+    insist_on(monday, 0.012_068_965_517_241_376, 0.851_939_263_384_754_1);
+
+    // In groups, every difference of the answer counts for the rate of false discoveries.
+    let divided = beside("channels?pipeline=past&group_by=source&").await;
+    let of_group = |group: &Value| group["compared"]["difference"]["q_value"].as_f64().unwrap_or_default();
+    let groups = divided.at("/groups").as_array().cloned().unwrap_or_default();
+    assert_eq!(groups.len(), 2);
+    assert!(groups.iter().all(|group| of_group(group) > 0.103), "{}", divided.text);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_reason() {
     let team = Team::on(PIPELINE).await;
@@ -853,6 +977,7 @@ async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_re
     assert!(of(PIPELINE) > 0 && of("funnel-5") > 0, "{reached:?}");
     let week = async |pipeline: &str| {
         let map = read(&wang, &format!("/v1/heatmap?by=record{pipeline}")).await;
+        assert_eq!(map.at("/by"), "record");
         let hours =
             map.at("/weekdays").as_array().into_iter().flatten().flat_map(|day| day.as_array()).flatten();
         hours.filter_map(Value::as_u64).sum::<u64>()
@@ -860,6 +985,7 @@ async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_re
     let (first, second) = (week(&format!("&pipeline={PIPELINE}")).await, week("&pipeline=funnel-5").await);
     assert_eq!((week("").await, second), (first + second, 1));
     let neglect = read(&wang, "/v1/heatmap?by=neglect").await;
+    assert_eq!(neglect.at("/by"), "neglect");
     assert_eq!((neglect.at("/pipeline"), neglect.at("/rows/0/pipeline")), (&Value::Null, &json!("funnel-5")));
     let _ = wang
         .get(&format!("/v1/reps?pipeline={PIPELINE}&group_by=nothing"))
@@ -951,7 +1077,7 @@ async fn losses_are_told_by_reason_stage_rep_source_and_month_and_lead_to_the_de
     assert_eq!(names(&next).await, ["Harbour"]);
     let expected = json!({
         "customer_id": lake, "customer_name": "Lake", "cycle": 1, "lost_at": first.items()[0]["lost_at"],
-        "reason": "competitor", "stage": "new_lead", "rep": "rep:li", "source": null, "amount": cny("3.00"),
+        "reason": "competitor", "stage": "new_lead", "rep": "li", "source": null, "amount": cny("3.00"),
     });
     assert_eq!(first.items()[0], expected);
     let lost_at: DateTime<Utc> = first.text_at("/items/0/lost_at").parse().unwrap();
@@ -1067,7 +1193,11 @@ async fn every_report_is_divided_into_groups_that_add_up_or_says_why_not() {
         .sum();
     assert_eq!(journeys, 4, "each began in one month");
     let _ = team.admin().create_pipeline("funnel-5").await.expect(201);
-    for path in ["/v1/channels?group_by=owner", "/v1/heatmap?group_by=owner"] {
+    for path in [
+        "/v1/channels?group_by=owner",
+        "/v1/heatmap?group_by=owner",
+        "/v1/channels?from=2024-02-01T00:00:00Z&compare_from=2024-01-01T00:00:00Z",
+    ] {
         let refused = wang.get(path).await.refused(422, "missing-parameter");
         assert_eq!(refused.at("/violations/0/field"), "pipeline", "{path}");
     }
@@ -1107,6 +1237,7 @@ async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followe
     let _ = moved(&wang, &spoken, "proposal", 17).await;
     let effect = format!("/v1/heatmap?pipeline={PIPELINE}&by=effect&effective_at={}", instant(end));
     let report = read(&wang, &effect).await;
+    assert_eq!(report.at("/by"), "effect");
     let row = report.at("/rows/0");
     assert_eq!((&row["actor"], &row["stage"]), (&json!("manager:wang"), &json!("new_lead")));
     assert_eq!(
@@ -1124,6 +1255,23 @@ async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followe
         paths.at("/paths").as_array().into_iter().flatten().find(|path| path["stages"][1] == "proposal");
     let expected = json!([prefix("new_lead", 2), prefix("proposal", 1)]);
     assert_eq!(way.map(|way| &way["prefixes"]), Some(&expected));
+
+    // Ten days before, a conversation was followed by none.
+    let earlier = json!({
+        "channel": "phone", "summary": "asked again", "effective_at": instant(before(30)),
+        "next_plan": {"at": instant(before(25)), "text": "call"},
+    });
+    let _ = wang.command(&alone, "follow-ups", earlier).await.expect(200);
+    let window = format!("from={}&compare_from={}", instant(before(25)), instant(before(35)));
+    let beside = read(&wang, &format!("{effect}&{window}")).await;
+    assert_eq!(beside.at("/compared/rows/0/follow_ups"), &json!(1));
+    // `proportions_ztest([1, 0], [2, 1])` of statsmodels 0.15.
+    let followed = insist_on(beside.at("/compared/difference"), 0.5, 0.386_476_230_771_232_7);
+    assert_eq!((&followed["figure"], &followed["small"]), (&json!("followed_share"), &json!(true)));
+    let of_one = difference_of(&beside, "followed_share", &json!({"actor": "manager:wang"}));
+    assert_eq!((&of_one["stage"], &of_one["estimate"]), (&json!("new_lead"), &followed["estimate"]));
+    let refused = wang.get(&format!("{neglect}&compare_from={}", ago(9))).await.refused(422, "invalid-value");
+    assert_eq!(refused.at("/violations/0/field"), "compare_from");
 }
 
 /// How many customers, or stays, or changes each group of a report has.

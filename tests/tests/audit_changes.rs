@@ -254,7 +254,7 @@ async fn changes_are_carried_away_as_csv_cloud_events_and_ocsf() {
             (&item["id"], &item["position"])
         );
         assert_eq!(record["actor"]["user"]["name"], item["actor"]);
-        assert_eq!(record["attestation"]["fingerprint"]["value"].as_str().unwrap().len(), 64);
+        assert_eq!(record["attestation_list"][0]["fingerprint"]["value"].as_str().unwrap().len(), 64);
         let required = match number("class_uid") {
             3_004 => "entity",
             3_007 => "user",

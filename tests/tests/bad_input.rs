@@ -140,6 +140,7 @@ impl Table {
             "releases",
             "owner-changes",
             "erasure",
+            "key-rotations",
             "legal-holds",
             "legal-hold-releases",
             "overrides",

@@ -107,6 +107,35 @@ async fn a_card_that_is_dragged_moves_at_once_where_nothing_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_card_goes_ahead_of_the_answer_and_comes_back_where_it_is_refused() {
+    let Some(stage) = Stage::shared().await else { return };
+    let li = stage.team.rep("ahead");
+    let id = stage.customer(&li, "ahead", "Ahead Foods").await;
+    let page = stage.page_of(&li);
+    opened(&page);
+    let column = format!("document.querySelector('{}').closest('.column').dataset.stage", card(&id));
+    let first = page.value(&column);
+    let to = "details[data-stage=need_confirmed] > summary";
+    page.drag_over(&card(&id), to);
+    page.until("document.querySelector('details[data-stage=need_confirmed]').dataset.way === 'open'");
+    // Where cards go is written down, because it is over too soon to be looked at.
+    let _ = page.value(
+        "(() => { window.went = []; \
+         new MutationObserver(changes => { for (const change of changes) for (const node of change.addedNodes) \
+         if (node.dataset?.customer) window.went.push(node.closest('.column').dataset.stage); }) \
+         .observe(document.querySelector('.board'), {subtree: true, childList: true}); return true; })()",
+    );
+    // Somebody else was faster: the move is refused, because it was decided on what is no more.
+    assert_eq!(li.command(&id, "notes", json!({"text": "rang them"})).await.status, 200);
+    page.drop_on(to);
+    page.until("document.querySelector('dialog.moving').open");
+    page.until(&in_stage(first.as_str().unwrap(), &id));
+    assert_eq!(page.value("window.went"), json!(["need_confirmed", first]));
+    assert_eq!(li.customer(&id).await.number_at("/version"), 2);
+    page.insist_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_is_dragged_asks_for_what_the_move_needs() {
     let Some(stage) = Stage::shared().await else { return };
     let li = stage.team.rep("asks");
@@ -173,6 +202,27 @@ async fn two_browsers_see_each_others_moves_without_a_reload() {
         assert_eq!(page.value("window.same"), true, "it was loaded again");
         page.insist_clean();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_is_one_though_others_move_customers_before_it_is_let_go() {
+    let Some(stage) = Stage::shared().await else { return };
+    let (li, wang) = (stage.team.rep("press"), stage.team.manager("wang"));
+    let id = stage.customer(&li, "press", "Pressed Foods").await;
+    let (own, other) = (stage.page_of(&li), stage.page_of(&wang));
+    for page in [&own, &other] {
+        page.goto(&format!("{BOARD}?owner=rep:press"));
+        page.until("document.documentElement.dataset.ready === 'board'");
+        page.until("document.documentElement.dataset.live === 'on'");
+    }
+    let held = own.hold(&format!("{} a.move", card(&id)));
+    let new = stage.customer(&li, "press", "Newer Foods").await;
+    other.until(&in_stage(&first_stage(&wang).await, &new));
+    own.let_go(held);
+    own.until("document.querySelector('dialog.moving').open");
+    own.press("Escape");
+    own.until(&in_stage(&first_stage(&wang).await, &new));
+    own.insist_clean();
 }
 
 /// The stage in which customers of the pipeline begin.

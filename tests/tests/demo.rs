@@ -26,6 +26,7 @@ async fn the_demo_prints_a_key_and_three_curl_commands_that_work_and_answers_whi
     );
     let client = server.with_key(key);
     let early = client.head().await;
+    let _half = server.line_with("50% of the year");
     let complete = server.line_with("complete: ");
     let customers = number_before(&complete, " customers");
     let late = client.head().await;

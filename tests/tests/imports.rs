@@ -89,7 +89,7 @@ async fn a_preview_tells_what_would_be_and_writes_nothing() {
     assert_eq!(report["detected"]["columns"], json!(["deal", "stage", "at", "note"]));
     let samples = report["samples"].as_array().expect("samples");
     let first = json!({"row": 2, "case": "1", "stage": "New", "effective_at": "2026-11-03T08:00:00Z", "actor": "",
-                       "outcome": "creates"});
+                       "name": null, "owner": null, "amount": null, "outcome": "creates"});
     assert_eq!((samples.len(), &samples[0]), (2, &first));
     assert_eq!(report["problems"][0]["code"], "ambiguous-date");
     assert_eq!(bench.manager.head().await, before);

@@ -104,7 +104,7 @@ async fn the_agreed_instant_reminds_the_owner_once() {
     let _ = li.command(&id, "follow-ups", plan).await.expect(200);
     let visits = async || {
         let told = inbox(&li, "limit=50").await;
-        let due = |one: &&Value| one["actor"] == "visit" && one["customer_id"] == json!(id);
+        let due = |one: &&Value| one["actor"] == "system:visit" && one["customer_id"] == json!(id);
         told.iter().filter(due).count()
     };
     while visits().await == 0 {
@@ -216,4 +216,44 @@ async fn the_next_action_is_the_same_on_the_customer_its_card_lists_and_messages
         .await
         .expect(200);
     assert_eq!(everywhere("en", "").await["source"], "stage");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_fills_a_role_in_the_owners_team_hears_of_what_goes_to_it_and_nobody_of_another_team_does() {
+    let team = Team::on("landian-6").await;
+    let (li, mo, zhao, admin) = (team.rep("li"), team.rep("mo"), team.rep("zhao"), team.admin());
+    let of = |key: &str, members: Value, functions: Value| json!({"key": key, "name": {"zh": key, "en": key}, "members": members, "functions": functions});
+    let north = of("north", json!(["li"]), json!({"service": ["mo"], "finance": ["finance:qian"]}));
+    let _ = admin.post("/v1/admin/teams", north).await.expect(200);
+    let south = of("south", json!(["wu"]), json!({"service": ["rep:zhao"]}));
+    let _ = admin.post("/v1/admin/teams", south).await.expect(200);
+    let teams = admin.get("/v1/admin/teams").await.expect(200).items();
+    let filled = json!({"service": ["rep:mo"], "finance": ["finance:qian"]});
+    assert_eq!(teams[0]["functions"], filled, "{teams:?}");
+    let wrong = of("east", json!([]), json!({"astronaut": ["mo"]}));
+    let refused = admin.post("/v1/admin/teams", wrong).await.refused(422, "unknown-role");
+    assert_eq!(refused.text_at("/violations/0/field"), "functions.astronaut");
+
+    let mut definition = admin.get("/v1/pipelines/landian-6").await.expect(200).body;
+    for field in ["key", "version"] {
+        let _ = definition.as_object_mut().and_then(|fields| fields.remove(field));
+    }
+    let text = json!({"zh": "请准备服务。", "en": "Prepare the service."});
+    definition["automations"] = json!([{
+        "id": "prepare", "name": text, "trigger": {"kind": "stage_entered", "stages": ["first_contact"]},
+        "actions": [{"kind": "remind", "role": "service", "text": text}]
+    }]);
+    let mut unheard = definition.clone();
+    unheard["automations"][0]["actions"][0]["role"] = json!("astronaut");
+    let unheard = json!({"definition": unheard});
+    let refused = admin.post("/v1/pipelines/landian-6/versions", unheard).await.refused(422, "unknown-role");
+    assert_eq!(refused.text_at("/violations/0/field"), "automations[0].actions[0].role");
+    let next = json!({"definition": definition});
+    let _ = admin.post("/v1/pipelines/landian-6/versions", next).await.expect(201);
+    let id = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let told = inbox(&mo, "limit=50").await;
+    assert_eq!((&told[0]["role"], &told[0]["customer_id"]), (&json!("service"), &json!(id)), "{told:?}");
+    assert_eq!(told.len(), 1);
+    assert!(inbox(&zhao, "limit=50").await.is_empty(), "another team's");
+    assert!(!inbox(&admin, "limit=50").await.is_empty(), "those who lead hear of it as well");
 }

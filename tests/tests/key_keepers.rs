@@ -20,12 +20,12 @@ const SERVICE: &str = "#!/bin/sh\n\
     exec tr 'A-Za-z0-9+/=' 'N-ZA-Mn-za-m5-90-4=/+'\n";
 
 /// An installation whose key file is wrapped by the stand-in.
-struct Kept {
+struct KeeperScene {
     installation: Installation,
     command: String,
 }
 
-impl Kept {
+impl KeeperScene {
     fn new() -> Self {
         let installation = Installation::new();
         let program = installation.directory().join("kms");
@@ -91,7 +91,7 @@ async fn registered(admin: &Client, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_a_service_wraps_are_changed_by_it_and_nothing_is_lost_while_it_is_down_nor_said_of_them() {
-    let kept = Kept::new();
+    let kept = KeeperScene::new();
     let (code, _, mut said) = kept.run(&["migrate"]);
     assert_eq!(code, 0, "{said}");
     let (code, key, err) = kept.run(&["token", "create", "--actor", "admin:root", "--role", "admin"]);

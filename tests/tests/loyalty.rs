@@ -129,8 +129,10 @@ async fn the_loyal_are_listed_with_what_they_have_in_common() {
     };
     let (anna, bert) = (register("Anna", "A", "referral").await, register("Bert", "B", "ads").await);
     let _quiet = register("Quiet", "B", "ads").await;
+    let mut after = Vec::new();
     for (id, reference, amount) in [(&anna, "1", "100.00"), (&anna, "2", "50.00"), (&bert, "3", "10.00")] {
         let _ = li.command(id, "transactions", payment(reference, amount)).await.expect(200);
+        after.push(waymark_tests::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
     }
     let _ = li.command(&anna, "points", json!({"kind": "earned", "points": 150})).await.expect(200);
     let _ =
@@ -163,6 +165,13 @@ async fn the_loyal_are_listed_with_what_they_have_in_common() {
     assert_eq!(report.at("/customers/items/0/name"), "Anna");
     let filtered = admin.get("/v1/loyalty/bajun-5?kind=payment&source=ads").await.expect(200);
     assert_eq!((filtered.number_at("/buyers"), filtered.number_at("/loyal")), (1, 0));
+    // Without the first purchase nobody has two: `proportions_ztest([1, 0], [2, 2])` of statsmodels 0.15.
+    let since = format!("compare_from={}&compare_to=2099-01-01T00:00:00Z", after[0]);
+    let beside = admin.get(&format!("/v1/loyalty/bajun-5?kind=payment&{since}")).await.expect(200);
+    let difference = beside.at("/compared/difference");
+    assert_eq!((&difference["figure"], &difference["estimate"]), (&json!("loyal_share"), &json!(0.5)));
+    let p_value = difference["p_value"].as_f64().unwrap_or_default();
+    assert!((p_value - 0.248_213_078_989_920_1).abs() < 1e-9, "{difference}");
     let earlier =
         admin.get(&format!("/v1/loyalty/bajun-5?kind=payment&known_position={}", position - 3)).await;
     assert_eq!(earlier.expect(200).number_at("/programme/earned"), 0);

@@ -88,7 +88,7 @@ async fn stored(installation: &Installation) -> Vec<(i64, String, String)> {
 }
 
 /// An entry that says by which telephones a record is recognised: each with the records that it is about.
-struct Said {
+struct SpokenRecord {
     record: usize,
     phones: Vec<(String, BTreeSet<usize>)>,
 }
@@ -100,7 +100,7 @@ struct Account {
     erased: BTreeSet<usize>,
     merged_into: BTreeMap<usize, usize>,
     /// The entries, in their order.
-    said: Vec<Said>,
+    said: Vec<SpokenRecord>,
 }
 
 impl Account {
@@ -135,7 +135,7 @@ impl Account {
             (phone.clone(), theirs.chain([record]).chain(all.iter().copied()).collect())
         };
         let phones = phones.iter().filter(|phone| !phone.is_empty()).map(about).collect();
-        self.said.push(Said { record, phones });
+        self.said.push(SpokenRecord { record, phones });
     }
 
     fn merge(&mut self, survivor: usize, absorbed: usize) {

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -309,6 +310,38 @@ async fn a_power_cut_between_the_event_and_the_receiver_loses_nothing() {
     assert_eq!(server.stop(), 0);
     let (code, said) = scene.installation.verify();
     assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_sent_by_whichever_node_has_that_duty_when_another_one_queues_them_or_is_killed() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let scene = Scene { installation, receiver: Receiver::new(&[]).await };
+    // How many messages were heard N times or more: what a killed node has sent, it may not have noted.
+    let told = |heard: &Vec<Heard>, times: usize| {
+        let id = |one: &Heard| one.header("webhook-id").to_owned();
+        let ids: BTreeSet<String> = heard.iter().map(id).collect();
+        ids.iter().filter(|known| heard.iter().filter(|one| id(one) == **known).count() >= times).count()
+    };
+    let (mute, admin) = scene.serve(&["--outbound", "off"]);
+    let _ = admin.create_pipeline("landian-6").await.expect(201);
+    let (webhook, _) = scene.webhook(&admin, &["customer.registered"]).await;
+    let (one, _) = scene.serve(&[]);
+    customer(&admin).await;
+    scene.receiver.until(|heard| told(heard, 1) == 1).await;
+    let (other, _) = scene.serve(&[]);
+    customer(&admin).await;
+    scene.receiver.until(|heard| told(heard, 1) == 2).await;
+    one.kill();
+    customer(&admin).await;
+    scene.receiver.until(|heard| told(heard, 1) == 3).await;
+    // Of this the log tells nothing, and the node that is asked sends nothing.
+    let all = json!({"from_position": 1, "to_position": admin.head().await});
+    let queued = admin.post(&format!("/v1/webhooks/{webhook}/replay"), all).await.expect(200);
+    assert_eq!(queued.at("/queued"), &json!(3));
+    scene.receiver.until(|heard| told(heard, 2) == 3).await;
+    for server in [mute, other] {
+        assert_eq!(server.stop(), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

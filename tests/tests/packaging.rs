@@ -83,6 +83,37 @@ fn the_services_of_the_compose_file_fit_the_image_and_each_other() {
 }
 
 #[test]
+fn the_user_the_folder_and_the_distribution_are_the_same_wherever_they_are_named() {
+    let (unit, image, compose) = (read(UNIT), read(IMAGE), read(COMPOSE));
+    let (user, home) = (value(&unit, "User="), value(&unit, "WorkingDirectory="));
+    let postinst = read("packaging/debian/postinst");
+    let made = value(&postinst, "        useradd ");
+    assert!(made.ends_with(&format!(" {user}")) && made.contains(&format!("--home-dir {home} ")), "{made}");
+    assert!(
+        postinst.contains(&format!("install -d -o {user} -g {} -m", value(&unit, "Group="))),
+        "{postinst}"
+    );
+    let settings = value(&unit, "EnvironmentFile=-");
+    let (folder, _) = settings.rsplit_once('/').expect("a folder");
+    assert!(postinst.contains(&format!("-g {user} {folder}\n")), "nobody makes {folder} readable for {user}");
+
+    let made = value(&image, "RUN useradd ");
+    assert!(made.ends_with(&format!(" {user}")) && made.contains(&format!("--home-dir {home} ")), "{made}");
+    assert_eq!(
+        (value(&image, "USER "), value(&image, "WORKDIR /var")),
+        (user, home["/var".len()..].to_owned())
+    );
+    // A program is linked against the library of the distribution that it was built on.
+    let built_on = value(&image, "FROM rust:");
+    let built_on = built_on.split([' ', '-']).nth(1).expect("a distribution").to_owned();
+    assert_eq!(value(&image, "FROM debian:"), format!("{built_on}-slim"));
+
+    let check = list(&value(&compose, "      test: "));
+    assert_eq!(check.last(), Some(&value(&compose, "      POSTGRES_USER: ")), "{check:?}");
+    assert!(compose.contains("    depends_on:\n      postgres:\n        condition: service_healthy\n"));
+}
+
+#[test]
 fn every_setting_that_packages_name_is_one_that_the_manual_lists() {
     let manual = read("docs/operations.md");
     let known: BTreeSet<&str> = names(&manual).collect();

@@ -98,12 +98,12 @@ async fn a_graceful_shutdown_ends_the_streams_and_then_the_process() {
 }
 
 /// How many people follow the log at once.
-const FOLLOWERS: usize = 50;
+const FOLLOWERS: usize = 500;
 /// How many events are written while they do.
-const WRITTEN: u64 = 120;
+const WRITTEN: u64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_streams_beside_a_writer_hear_everything_and_the_log_is_read_once_for_all() {
+async fn five_hundred_streams_beside_a_writer_hear_everything_and_the_log_is_read_once_for_all() {
     let team = Team::on("landian-6").await;
     let admin = team.admin();
     let customer = admin.register(team.customer("Harbour Foods")).await;

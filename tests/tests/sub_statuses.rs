@@ -225,8 +225,54 @@ async fn a_stay_is_counted_with_its_own_sub_status_whatever_the_customer_has_now
     // A window that ended before the change counts what was open in it as it was at its end.
     let window = format!("&to={}", ago(35).replace('+', "%2B"));
     assert_eq!(stays(&window, "").await.0, [(json!("awaiting_answer"), 3, 0, 3)]);
+    // So it is with the ways out of stays, and with where deals stick.
+    let now = then(0);
+    for (report, place, counts, expected) in [
+        (
+            "flows",
+            "/transitions",
+            ["from", "count"],
+            vec![(json!("comparing_prices"), json!("quoted"), json!(1))],
+        ),
+        (
+            "flows",
+            "/end",
+            ["stage", "count"],
+            vec![
+                (Value::Null, json!("deciding"), json!(1)),
+                (json!("awaiting_answer"), json!("quoted"), json!(1)),
+                (json!("comparing_prices"), json!("quoted"), json!(1)),
+            ],
+        ),
+        (
+            "bottlenecks",
+            "/items",
+            ["stage", "stays"],
+            vec![
+                (Value::Null, json!("deciding"), json!(1)),
+                (json!("awaiting_answer"), json!("quoted"), json!(1)),
+                (json!("comparing_prices"), json!("quoted"), json!(2)),
+            ],
+        ),
+    ] {
+        let path = format!("/v1/{report}/landian-6?group_by=sub_status&{fresh}{now}");
+        let divided = wang.get(&path).await.expect(200);
+        let mut told = Vec::new();
+        for group in divided.at("/groups").as_array().into_iter().flatten() {
+            for one in group.pointer(place).and_then(Value::as_array).into_iter().flatten() {
+                if one[counts[1]] != 0 {
+                    let own = group["key"]["sub_status"].clone();
+                    told.push((own, one[counts[0]].clone(), one[counts[1]].clone()));
+                }
+            }
+            assert_eq!(group["small"], json!(true));
+        }
+        assert_eq!(told, expected, "{report}{place}");
+        assert!(report != "flows" || divided.at("/groups/0/first_passage") == &json!([]), "{}", divided.text);
+    }
     // Beside another window the groups are of the same stays.
     let beside = format!("{}&compare_to={}", then(0), ago(35).replace('+', "%2B"));
+    let now = stays(&then(0), "").await.0;
     assert_eq!(stays(&beside, "").await.0, now);
 }
 

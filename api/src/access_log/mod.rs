@@ -32,7 +32,7 @@ use crate::ambient::IdGenerator;
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::access::only_asks;
-use crate::auth::admit::Shown;
+use crate::auth::admit::PresentedCredential;
 use crate::eventstore::Clock;
 use crate::http::query::percent_decoded;
 use crate::http::trace::TraceId;
@@ -173,7 +173,7 @@ impl Reader {
         let Authority(caller) = extensions.get::<Authority>().filter(|_| asks)?;
         Some(Self {
             caller: caller.clone(),
-            key_id: extensions.get::<Shown>().map(|shown| shown.name.clone()),
+            key_id: extensions.get::<PresentedCredential>().map(|shown| shown.name.clone()),
             request_id: extensions.get::<TraceId>().map(TraceId::as_uuid),
             route,
             uri: request.uri().clone(),

@@ -1,8 +1,8 @@
 //! Requests for moves and proposals of agents: whose they are, what they say, and their end when nobody settles them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use waymark_domain::Actor;
@@ -11,14 +11,15 @@ use waymark_domain::customer::event::Proposed;
 use waymark_domain::customer::{Command, CustomerEvent};
 use waymark_domain::tags;
 use waymark_eventstore::{Entry, Query, TenantId};
+use waymark_projections::board;
+use waymark_projections::runtime::Duty;
 
 use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
 use crate::automation::clock::ClockWatch;
-use crate::automation::may_act;
-use crate::repeated::Repeated;
+use crate::rounds::{Rounds, SOON, known_head};
 
-/// How often it is looked for requests that have expired.
-const EVERY: Duration = Duration::from_secs(5);
+/// When a request that could not be ended is looked at again.
+const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// How many requests are ended at a time.
 const BATCH: u32 = 500;
 
@@ -111,19 +112,31 @@ impl App {
         Ok(ended)
     }
 
+    /// As [`Self::expire_requests`], and says when the next one expires.
+    async fn expire_requests_and_say_when(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<DateTime<Utc>>, AppError> {
+        let head = known_head(self, tenant);
+        self.expire_requests(tenant).await?;
+        let now = (self.clock)();
+        let mut board = self.projections.board(tenant).await?;
+        let next = board.next_approval_due().await?.map(|next| next.max(now + AGAIN_AFTER));
+        // What was not folded yet may expire before.
+        let unread = (board.position() < head).then_some(now + SOON);
+        Ok(next.into_iter().chain(unread).min())
+    }
+
     /// Ends requests when their time has come and the clock can be believed, until the token is cancelled.
     pub async fn watch_requests(self, clock: Arc<ClockWatch>, stop: CancellationToken) {
-        let mut failures = Repeated::new("requests for approval could not be ended");
-        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-            if !may_act(&clock).await {
-                continue;
-            }
-            let tenants = self.store.tenants().await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the tenants cannot be listed");
-                Vec::new()
-            });
+        let rounds = Rounds::new(&self, Duty::Upkeep, "requests for approval could not be ended");
+        let mut rounds = rounds.and_when_folded(board::NAME);
+        while let Some(tenants) = rounds.next_if_believed(&clock, &stop).await {
             for tenant in tenants {
-                failures.note(tenant, &self.expire_requests(tenant).await);
+                if stop.is_cancelled() {
+                    return;
+                }
+                rounds.looked(tenant, &self.expire_requests_and_say_when(tenant).await);
             }
         }
     }

@@ -18,7 +18,7 @@ use super::AppError;
 /// How many customers are kept folded. Each is small: its moves, not its texts.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 /// How many entries are read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// A customer, and up to where the log was read for it.
 #[derive(Clone)]
@@ -64,13 +64,13 @@ impl CustomerCache {
         let mut folded: Option<Arc<Customer>> = known.map(|loaded| loaded.customer);
         let query = Query::tag(tags::customer(customer));
         loop {
-            let page = self.store.read_matching(tenant, &query, read_to, head, PAGE).await?;
+            let page = self.store.read_matching(tenant, &query, read_to, head, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 let Some(recorded) = decode(entry)? else { continue };
                 folded = Some(evolved(folded, &recorded)?);
                 read_to = entry.position;
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 break;
             }
         }

@@ -22,7 +22,7 @@ use super::{App, AppError, Caller};
 use crate::customer_keys::CustomerKeys;
 
 /// Entries read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// The types of event by which a customer that is registered comes to be recognised.
 const RECOGNISED_BY: [&str; 2] = ["customer.absorbed", "customer.details_changed"];
@@ -108,7 +108,8 @@ impl App {
         let mut holders = BTreeSet::new();
         let mut after = 0;
         loop {
-            let page = self.store.read_matching(tenant, &query, after, Position::MAX, PAGE).await?;
+            let page =
+                self.store.read_matching(tenant, &query, after, Position::MAX, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 after = entry.position;
                 let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
@@ -117,7 +118,7 @@ impl App {
                 let holder = record.filter(|record| record.holds_key(key.kind, entry.position));
                 holders.extend(holder.map(|record| record.id));
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 return Ok(holders);
             }
         }
@@ -140,7 +141,8 @@ impl App {
             let query = Query { items: vec![QueryItem { types, tags: vec![tags::customer(other)] }] };
             let mut after = 0;
             loop {
-                let page = self.store.read_matching(tenant, &query, after, Position::MAX, PAGE).await?;
+                let page =
+                    self.store.read_matching(tenant, &query, after, Position::MAX, ENTRIES_PER_PAGE).await?;
                 let unreadable = |error: serde_json::Error| AppError::Unreadable(error.to_string());
                 let envelopes: Vec<Envelope<'_>> = page
                     .iter()
@@ -154,7 +156,7 @@ impl App {
                     tags.extend(gone.map(|tag| (position, tag.tag)));
                 }
                 match page.last() {
-                    Some(last) if page.len() == PAGE as usize => after = last.position,
+                    Some(last) if page.len() == ENTRIES_PER_PAGE as usize => after = last.position,
                     _ => break,
                 }
             }

@@ -9,7 +9,7 @@
 //! from the log, and no decision is right because of them.
 
 use uuid::Uuid;
-use waymark_eventstore::{Append, Appended, Outcome, Position, StoreError};
+use waymark_eventstore::{Append, Appended, Outcome, Position, StoreError, TenantId};
 
 use super::answer::Request;
 use super::receipts::{Shape, StoredOutcome, answers, store_error};
@@ -118,10 +118,9 @@ impl App {
             return decision.shape().replay(&first);
         }
         let mut freshness = decision.first_freshness(self, request.caller);
-        let mut keys = Freshness::Cached;
+        let tenant = request.caller.tenant;
+        let (mut keys, mut sealed_by) = (Freshness::Cached, self.vault.tenant_key_known(tenant));
         for _ in 0..ATTEMPTS {
-            let sealed_by = self.vault.tenant_key_seen(request.caller.tenant, keys == Freshness::Current);
-            let sealed_by = sealed_by.await.map_err(AppError::from)?;
             match decision.plan(self, request, freshness).await {
                 Err(stopped) if freshness == Freshness::Current || !stopped.error.depends_on_state() => {
                     return Box::pin(self.refuse(request, decision.shape(), stopped)).await;
@@ -129,11 +128,17 @@ impl App {
                 // Nothing is appended that a condition could guard, so it must be nothing by what the log says now.
                 Ok(plan) if plan.append.events.is_empty() && freshness == Freshness::Cached => {}
                 Ok(plan) => {
-                    let how = (keys, sealed_by);
-                    if let Some(answers) = self.commit(request, decision, plan, how).await? {
+                    let brings = brings_keys(&plan.append);
+                    if brings && sealed_by.is_none() {
+                        // The first of this tenant here: by which key it was sealed is known of the next plan alone.
+                        sealed_by = Some(self.sealed_by(tenant, keys).await?);
+                        continue;
+                    }
+                    if let Some(answers) = self.commit(request, decision, plan, (keys, sealed_by)).await? {
                         return Ok(answers);
                     }
                     keys = Freshness::Current;
+                    sealed_by = if brings { Some(self.sealed_by(tenant, keys).await?) } else { None };
                 }
                 Err(_) => {}
             }
@@ -156,13 +161,18 @@ impl App {
         answers.into_iter().next().ok_or_else(none)
     }
 
+    /// How many erasures there had been when the tenant's key was read: to be known before anything is sealed with it.
+    async fn sealed_by(&self, tenant: TenantId, keys: Freshness) -> Result<u64, AppError> {
+        Ok(self.vault.tenant_key_seen(tenant, keys == Freshness::Current).await?)
+    }
+
     /// Appends a plan. None: others changed what it was decided on, and nothing was appended.
     async fn commit<D: Decision>(
         &self,
         request: Request<'_>,
         decision: &D,
         plan: Plan<D::Staged>,
-        (keys, sealed_by): (Freshness, u64),
+        (keys, sealed_by): (Freshness, Option<u64>),
     ) -> Result<Option<Vec<CommandAnswer>>, BatchError> {
         let Plan { append, read_to, outcomes, staged } = plan;
         let receipt = decision.shape().receipt(&outcomes, request)?;
@@ -174,7 +184,8 @@ impl App {
         let erased = append.erase_subjects.clone();
         let mut append = self.with_endpoint(request.caller, append, keys).await?;
         if brings_keys(&append) {
-            append.erasures_seen = Some(append.erasures_seen.map_or(sealed_by, |seen| seen.min(sealed_by)));
+            let all = append.erasures_seen.into_iter().chain(sealed_by);
+            append.erasures_seen = all.min();
         }
         // A crash up to here leaves nothing; during it, everything or nothing: the receipt is in the same transaction.
         match self.store.append(Append { receipt, ..append }).await {
@@ -194,5 +205,27 @@ impl App {
 
 /// Whether anything in it was made by the tenant's key, which must still be the tenant's when it is appended.
 fn brings_keys(append: &Append) -> bool {
-    !append.new_keys.is_empty() || append.events.iter().any(|draft| !draft.blind_tags.is_empty())
+    !append.new_keys.is_empty()
+        || !append.changed_keys.is_empty()
+        || append.events.iter().any(|draft| !draft.blind_tags.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::domain::Role;
+    use crate::http::testing::Bench;
+
+    #[tokio::test]
+    async fn the_tenants_key_is_read_for_what_brings_something_made_by_it_and_for_nothing_else() {
+        let bench = Bench::new().await;
+        let key = bench.key("admin:root", &[Role::Admin]).await;
+        let known = || bench.app.vault.tenant_key_known(bench.tenant());
+        assert_eq!(known(), None, "a key of an administrator seals nothing");
+        let pipeline = json!({"key": "landian-6", "template": "landian-6"});
+        assert_eq!(bench.post(&key, "/v1/pipelines", &pipeline).await.status, 201);
+        bench.register(&key, &json!({"pipeline": "landian-6", "name": "Harbour"})).await;
+        assert_eq!(known(), Some(0));
+    }
 }

@@ -21,7 +21,7 @@ const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 /// For how long a question that names no position may be answered without looking at the log.
 pub(crate) const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
 /// How many entries are read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// State that is folded from some of a tenant's entries. It is cloned for each reader, so it shares what is large.
 pub(crate) trait Fold: Clone + Default + Send + Sync + 'static {
@@ -210,12 +210,12 @@ impl<F: Fold> FoldCache<F> {
         let mut fold = kept.clone();
         let mut after = slot.position();
         while after < head {
-            let page = self.log.read_matching(tenant, &F::query(), after, head, PAGE).await?;
+            let page = self.log.read_matching(tenant, &F::query(), after, head, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 fold.apply(entry)?;
                 after = entry.position;
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 break;
             }
         }

@@ -17,7 +17,7 @@ use super::customer_cache::decode;
 use super::{App, AppError, Caller};
 
 /// Entries read at a time.
-const PAGE: u32 = 100;
+const ENTRIES_PER_PAGE: u32 = 100;
 /// How many merges lead on from one customer at most; each leads to another one, so they end.
 const MERGES: usize = 1_000;
 
@@ -132,7 +132,8 @@ impl App {
         let query = Query::tag(tags::external(external_id));
         let mut after = 0;
         loop {
-            let page = self.store.read_matching(caller.tenant, &query, after, until, PAGE).await?;
+            let page =
+                self.store.read_matching(caller.tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 after = entry.position;
                 let Some(recorded) = decode(entry)? else { continue };
@@ -151,7 +152,7 @@ impl App {
                     field,
                 }));
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 return Ok(None);
             }
         }
@@ -167,7 +168,7 @@ impl App {
         let query = Query::tag(key.tag.clone());
         let mut after = 0;
         loop {
-            let page = self.store.read_matching(caller.tenant, &query, after, head, PAGE).await?;
+            let page = self.store.read_matching(caller.tenant, &query, after, head, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
                 let subject = envelope.subject.strip_prefix("customer/").and_then(|id| id.parse().ok());
@@ -178,7 +179,7 @@ impl App {
                 }
                 after = entry.position;
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 return Ok(None);
             }
         }

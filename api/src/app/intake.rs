@@ -65,9 +65,9 @@ const LANES: usize = 64;
 /// Leads of a tenant are assigned one after the other within a process: each needs to know who got the one before, so those that
 /// were decided at the same time would only conflict. What other processes assign is the append's condition to notice.
 #[derive(Clone)]
-pub(super) struct Turns(Arc<[Arc<Mutex<()>>]>);
+pub(super) struct AssignmentLocks(Arc<[Arc<Mutex<()>>]>);
 
-impl Turns {
+impl AssignmentLocks {
     pub(super) fn new() -> Self {
         Self((0..LANES).map(|_| Arc::default()).collect())
     }
@@ -113,6 +113,7 @@ impl App {
         let (company, version, settings) = self.intake_settings(caller).await?;
         let facts = LeadFacts {
             has_contact: !register.contacts.is_empty() || register.profile.channel_ids.is_some(),
+            contacts: register.contacts.iter().map(|contact| contact.kind).collect(),
             fields: register
                 .fields
                 .iter()

@@ -1,14 +1,14 @@
 //! What is known of a customer, readable: read from the log where a decision carries texts from one customer to another.
 
 use uuid::Uuid;
-use waymark_domain::customer::{CustomerEvent, Known};
+use waymark_domain::customer::{CustomerDetails, CustomerEvent};
 use waymark_domain::tags;
 use waymark_eventstore::{Position, Query};
 
 use super::{App, AppError, Caller};
 
 /// Entries read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 impl App {
     /// What the log tells of a customer up to a position, and events that are about to follow. Nothing of what an erasure
@@ -22,11 +22,12 @@ impl App {
         customer: Uuid,
         until: Position,
         staged: Vec<CustomerEvent>,
-    ) -> Result<Known, AppError> {
+    ) -> Result<CustomerDetails, AppError> {
         let query = Query::tag(tags::customer(customer));
         let (mut events, mut after) = (Vec::new(), 0);
         loop {
-            let page = self.store.read_matching(caller.tenant, &query, after, until, PAGE).await?;
+            let page =
+                self.store.read_matching(caller.tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
             let entries: Vec<_> = page.iter().collect();
             for (entry, document) in entries.iter().zip(self.documents(caller.tenant, &entries).await?) {
                 after = entry.position;
@@ -39,8 +40,8 @@ impl App {
                 let event = CustomerEvent::decode(&envelope.event_type, envelope.type_version, &data);
                 events.extend(event.map_err(|error| unreadable(error.to_string()))?);
             }
-            if page.len() < PAGE as usize {
-                return Ok(Known::fold(events.iter().chain(&staged)));
+            if page.len() < ENTRIES_PER_PAGE as usize {
+                return Ok(CustomerDetails::fold(events.iter().chain(&staged)));
             }
         }
     }

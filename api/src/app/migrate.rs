@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
@@ -19,9 +18,10 @@ use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::refusal::Code;
 use waymark_eventstore::{Position, TenantId};
 use waymark_projections::board::StageGroup;
+use waymark_projections::runtime::Duty;
 
 use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
-use crate::repeated::Repeated;
+use crate::rounds::{Rounds, SOON, known_head};
 
 /// How many customers are read at a time.
 const BATCH: u32 = 500;
@@ -29,9 +29,7 @@ const BATCH: u32 = 500;
 const AT_ONCE: usize = 64;
 /// How many waiting customers are named of each group.
 const SAMPLE: u32 = 20;
-/// How often the migrator looks whether another version took force.
-const EVERY: Duration = Duration::from_millis(500);
-/// How often it looks again at pipelines that it is done with: corrections and other owners may bring customers back
+/// How often it looks again at pipelines that it is done with, while something happens: corrections and other owners may bring customers back
 /// to stages of earlier versions.
 const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
 
@@ -166,54 +164,56 @@ impl App {
 }
 
 /// What the migrator was done with: the versions in force, and when it looked.
-type Done = (BTreeMap<String, BTreeSet<u32>>, DateTime<Utc>);
+type MigrationState = (BTreeMap<String, BTreeSet<u32>>, DateTime<Utc>);
 
 /// Watches which versions are in force, and moves customers when others take force.
 pub struct Migrator {
     app: App,
-    done: HashMap<TenantId, Done>,
-    failures: Repeated,
+    done: HashMap<TenantId, MigrationState>,
 }
 
 impl Migrator {
     /// A migrator that has looked at nothing yet.
     #[must_use]
     pub fn new(app: App) -> Self {
-        let failures = Repeated::new("customers could not be brought to a new version");
-        Self { app, done: HashMap::new(), failures }
+        Self { app, done: HashMap::new() }
     }
 
     /// Works until the token is cancelled.
     pub async fn run(mut self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-            let tenants = match self.app.store.tenants().await {
-                Ok(tenants) => tenants,
-                Err(error) => {
-                    tracing::error!(%error, "the tenants cannot be listed");
-                    continue;
-                }
-            };
+        let what = "customers could not be brought to a new version";
+        let mut rounds = Rounds::new(&self.app, Duty::Upkeep, what);
+        while let Some(tenants) = rounds.next(&stop).await {
             for tenant in tenants {
                 let Some(looked) = stop.run_until_cancelled(self.look(tenant)).await else { return };
-                self.failures.note(tenant, &looked);
+                rounds.looked(tenant, &looked);
             }
         }
     }
 
-    /// Moves a tenant's customers, if other versions are in force than when it was last done.
+    /// Moves a tenant's customers, if other versions are in force than when it was last done. Returns when to look again,
+    /// if nothing happens before.
     ///
     /// # Errors
     /// When the log or a read model cannot be read or written. What is not done is done the next time.
-    pub async fn look(&mut self, tenant: TenantId) -> Result<(), AppError> {
+    pub async fn look(&mut self, tenant: TenantId) -> Result<Option<DateTime<Utc>>, AppError> {
+        // What another process has just published is known as well.
+        self.app.refresh_definitions_to(tenant, known_head(&self.app, tenant)).await?;
         let known = self.app.pipelines.in_force(tenant, None).await?.versions;
         let now = (self.app.clock)();
+        let change = known.values().filter_map(|versions| versions.next_change(now)).min();
         let several = known.iter().filter(|(_, versions)| versions.all().len() > 1);
         let signature: BTreeMap<String, BTreeSet<u32>> =
             several.map(|(key, versions)| (key.clone(), in_force(versions, now))).collect();
-        let done = self.done.get(&tenant);
-        let same = done.is_some_and(|(before, at)| *before == signature && now - *at < AGAIN_AFTER);
-        if signature.is_empty() || same {
-            return Ok(());
+        if signature.is_empty() {
+            return Ok(change);
+        }
+        if let Some((before, at)) = self.done.get(&tenant)
+            && *before == signature
+            && now - *at < AGAIN_AFTER
+        {
+            // Something has happened since.
+            return Ok(change.into_iter().chain([*at + AGAIN_AFTER]).min());
         }
         // Who moved before the version took force is found once the read model has come that far.
         let newest = self.app.store.head(tenant).await?.position;
@@ -226,10 +226,11 @@ impl Migrator {
                 tracing::info!(%tenant, pipeline = %key, moved, "customers have their places in the new version");
             }
         }
-        if read >= newest {
-            self.done.insert(tenant, (signature, now));
+        if read < newest {
+            return Ok(Some(now + SOON));
         }
-        Ok(())
+        self.done.insert(tenant, (signature, now));
+        Ok(change)
     }
 }
 

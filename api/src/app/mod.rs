@@ -108,7 +108,7 @@ pub struct App {
     /// Who got leads by the rules of intake.
     assignments: Arc<FoldCache<intake::Assignments>>,
     /// Whose turn it is to assign a lead.
-    turns: intake::Turns,
+    turns: intake::AssignmentLocks,
     /// Whose turn it is of the requests under one idempotency key.
     key_turns: once::KeyTurns,
 }
@@ -130,7 +130,7 @@ impl App {
             customers: Arc::new(CustomerCache::new(store.clone(), vault.clone())),
             inbox_marks: Arc::new(FoldCache::new(store.clone(), clock.clone())),
             assignments: Arc::new(FoldCache::new(store.clone(), clock.clone())),
-            turns: intake::Turns::new(),
+            turns: intake::AssignmentLocks::new(),
             key_turns: once::KeyTurns::default(),
             store,
             vault,

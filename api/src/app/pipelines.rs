@@ -59,6 +59,15 @@ pub(super) fn in_force_or_first(
     versions.in_force(team, at).or_else(first).map(|one| one.pipeline.clone())
 }
 
+/// Those of the versions of a pipeline that were known at an instant.
+fn known_then(versions: &Arc<Versions>, known_at: DateTime<Utc>) -> Arc<Versions> {
+    let was_known = versions.all().iter().all(|one| one.published_at <= known_at);
+    if was_known && versions.withdrawn().iter().all(|one| one.at <= known_at) {
+        return versions.clone();
+    }
+    Arc::new(versions.known_at(known_at))
+}
+
 impl Pipelines {
     pub(super) fn new(store: Arc<dyn EventStore>, clock: Clock) -> Self {
         Self { folds: FoldCache::new(store, clock.clone()), clock }
@@ -74,14 +83,7 @@ impl Pipelines {
         known_at: DateTime<Utc>,
     ) -> Result<BTreeMap<String, Arc<Versions>>, AppError> {
         let all = self.in_force(tenant, None).await?.versions;
-        let known = |versions: &Arc<Versions>| {
-            let was_known = versions.all().iter().all(|one| one.published_at <= known_at);
-            if was_known && versions.withdrawn().iter().all(|one| one.at <= known_at) {
-                return versions.clone();
-            }
-            Arc::new(versions.known_at(known_at))
-        };
-        Ok(all.iter().map(|(key, versions)| (key.clone(), known(versions))).collect())
+        Ok(all.iter().map(|(key, versions)| (key.clone(), known_then(versions, known_at))).collect())
     }
 
     /// The version in force of every pipeline at an instant, by what was known of it, for customers of no team.
@@ -110,20 +112,8 @@ impl Pipelines {
         at: &AsOf,
     ) -> Result<BTreeMap<String, Definition>, AppError> {
         let now = self.folds.recent(tenant).await?.0;
-        if at.known_position.is_none() {
-            let in_force = |(key, pipeline): (&String, &Arc<Pipeline>)| {
-                let versions = now.versions.get(key)?.clone();
-                Some((key.clone(), Definition { pipeline: pipeline.clone(), versions }))
-            };
-            return Ok(now.latest.iter().filter_map(in_force).collect());
-        }
-        let seen_from = at.effective_at.max(at.known_at);
-        let known = self.versions_then(tenant, at.known_at).await?.into_iter();
-        let defined = known.filter_map(|(key, versions)| {
-            let pipeline = in_force_or_first(&versions, None, seen_from)?;
-            Some((key, Definition { pipeline, versions }))
-        });
-        Ok(defined.collect())
+        let each = now.versions.iter();
+        Ok(each.filter_map(|(key, all)| Some((key.clone(), now.definition(key, all, at)?))).collect())
     }
 
     /// The one of that key; of a moment at which it was not known yet, its first version.
@@ -136,8 +126,9 @@ impl Pipelines {
         key: &str,
         at: &AsOf,
     ) -> Result<Definition, AppError> {
-        let all = self.versions(tenant, key).await?;
-        if let Some(known) = self.definitions_then(tenant, at).await?.remove(key) {
+        let now = self.folds.recent(tenant).await?.0;
+        let all = now.versions.get(key).ok_or_else(|| no_such_pipeline(key))?;
+        if let Some(known) = now.definition(key, all, at) {
             return Ok(known);
         }
         let first = all.all().iter().find(|one| one.team.is_none() && at.known_position.is_some());
@@ -227,6 +218,17 @@ fn no_such_pipeline(key: &str) -> AppError {
 }
 
 impl PipelineFold {
+    /// A pipeline as reports of a moment look at it: none where nothing of it was in force or known then.
+    fn definition(&self, key: &str, all: &Arc<Versions>, at: &AsOf) -> Option<Definition> {
+        if at.known_position.is_none() {
+            let pipeline = self.latest.get(key)?.clone();
+            return Some(Definition { pipeline, versions: all.clone() });
+        }
+        let versions = known_then(all, at.known_at);
+        let pipeline = in_force_or_first(&versions, None, at.effective_at.max(at.known_at))?;
+        Some(Definition { pipeline, versions })
+    }
+
     /// What is in force for a team at an instant.
     fn in_force(&self, team: Option<&str>, at: DateTime<Utc>) -> BTreeMap<String, Arc<Pipeline>> {
         let at = at.max(self.newest);

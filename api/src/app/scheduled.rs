@@ -3,10 +3,10 @@
 use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use waymark_domain::Actor;
-use waymark_domain::automation::{Rules, alerted, is_told, scheduled};
-use waymark_domain::pipeline::PipelineEvent;
+use waymark_domain::automation::{Rules, alerted, is_told, next_period, scheduled};
 use waymark_domain::pipeline::automation::{ShareDirection, Trigger as RuleTrigger};
 use waymark_domain::pipeline::event::ShareAlert;
+use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_eventstore::{Append, Position, Query, TenantId};
 use waymark_projections::reports::Definition;
 use waymark_projections::reports::alerts::{AlertsQuery, Direction};
@@ -20,7 +20,12 @@ use super::{App, AppError, BatchError, Caller, CommandMeta};
 /// How many local days back an alert may have begun.
 const ALERT_DAYS: u64 = 90;
 /// How many entries are read at a time.
-const PAGE: u32 = 100;
+const ENTRIES_PER_PAGE: u32 = 100;
+
+fn waits_for_shares(pipeline: &Pipeline) -> bool {
+    let mut triggers = pipeline.automations.iter().map(|rule| &rule.trigger);
+    triggers.any(|one| matches!(one, RuleTrigger::ShareAlert { .. }))
+}
 
 /// A trigger of a pipeline as a whole. It is recorded once, by whichever process comes first.
 struct Trigger<'a> {
@@ -42,7 +47,7 @@ impl Trigger<'_> {
     async fn recorded(&self, app: &App, tenant: TenantId, once: &Query) -> Result<Recorded, BatchError> {
         let (read_to, mut after) = (app.store.head(tenant).await?.position, 0);
         loop {
-            let page = app.store.read_matching(tenant, once, after, read_to, PAGE).await?;
+            let page = app.store.read_matching(tenant, once, after, read_to, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 after = entry.position;
                 let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
@@ -59,7 +64,7 @@ impl Trigger<'_> {
                     return Ok(Recorded::Same);
                 }
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 return Ok(Recorded::NotAfter(read_to));
             }
         }
@@ -113,6 +118,31 @@ impl App {
         Ok(recorded)
     }
 
+    /// When the calendar may set something off next, after an instant: at a period's beginning, or once other versions are in
+    /// force. Never, where no rule waits for that.
+    ///
+    /// # Errors
+    /// When the log fails.
+    pub async fn next_scheduled_trigger(
+        &self,
+        tenant: TenantId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, AppError> {
+        let in_force = self.pipelines.in_force(tenant, None).await?;
+        let periods = in_force.pipelines.values().filter_map(|pipeline| next_period(pipeline, now));
+        let changes = in_force.versions.values().filter_map(|versions| versions.next_change(now));
+        Ok(periods.chain(changes).min())
+    }
+
+    /// Whether a rule waits for alerts of shares.
+    ///
+    /// # Errors
+    /// When the log fails.
+    pub async fn waits_for_share_alerts(&self, tenant: TenantId) -> Result<bool, AppError> {
+        let in_force = self.pipelines.in_force(tenant, None).await?;
+        Ok(in_force.pipelines.values().any(|pipeline| waits_for_shares(pipeline)))
+    }
+
     /// Records what alerts of shares that go on have set off and that is not recorded yet. Returns how much that was.
     ///
     /// # Errors
@@ -122,8 +152,7 @@ impl App {
         let in_force = self.pipelines.in_force(tenant, None).await?;
         let mut recorded = 0;
         for (key, pipeline) in in_force.pipelines.iter() {
-            let waits = pipeline.automations.iter();
-            if !waits.map(|rule| &rule.trigger).any(|one| matches!(one, RuleTrigger::ShareAlert { .. })) {
+            if !waits_for_shares(pipeline) {
                 continue;
             }
             let Some(versions) = in_force.versions.get(key) else { continue };

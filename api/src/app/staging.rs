@@ -360,6 +360,12 @@ impl App {
         if command.reads().contains(&Read::AbsorbedCustomers) {
             Box::pin(self.stage_absorbed(request, command, before, &mut outcome, staged)).await?;
         }
+        if command.changes_key() {
+            let random = crate::ambient::random_bytes();
+            let changed = self.vault.changed_key(caller.tenant, customer, random).await?;
+            let missing = || AppError::Unreadable(format!("the key of customer {customer}"));
+            staged.append.changed_keys.push(changed.ok_or_else(missing)?);
+        }
         staged.outcomes.push(outcome);
         staged.decided.push(events);
         Ok(())

@@ -12,7 +12,7 @@ use super::approval::Approval;
 use super::origin::OriginKind;
 use super::reading::rule_of;
 use super::subject::Difference;
-use super::told::Told;
+use super::told::HistoryEntry;
 use crate::app::{ADDRESS, CLIENT, customer_of};
 
 /// A change, and who made it.
@@ -87,8 +87,13 @@ pub(crate) struct ChangeOrigin {
 
 impl Change {
     /// The change that an entry tells, given its document as the caller reads it; none where the entry cannot be read.
-    pub(super) fn of(entry: &Entry, document: &Value, told: Told, language: Language) -> Option<Self> {
-        let Told { difference: Difference { before, after }, approvals, superseded_by } = told;
+    pub(super) fn of(
+        entry: &Entry,
+        document: &Value,
+        told: HistoryEntry,
+        language: Language,
+    ) -> Option<Self> {
+        let HistoryEntry { difference: Difference { before, after }, approvals, superseded_by } = told;
         let envelope = entry.envelope().ok()?;
         let data = &document["data"];
         let text = |field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);

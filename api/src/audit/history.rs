@@ -10,12 +10,12 @@ use waymark_eventstore::{Entry, Position, Query};
 
 use super::approval::Approval;
 use super::reading::uncovered;
-use super::subject::{CompanyFields, CustomerFields, Difference, Fields, Said};
-use super::told::Told;
+use super::subject::{CompanyFields, CustomerFields, Difference, Fields, FoldedEvent};
+use super::told::HistoryEntry;
 use crate::app::{App, AppError, Caller, customer_of};
 
 /// How many entries of a history are read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// What an event is about, as far as its history can be read by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,12 +53,12 @@ pub(super) async fn histories(
     app: &App,
     caller: &Caller,
     found: &[(Entry, Value)],
-) -> Result<Vec<Told>, AppError> {
+) -> Result<Vec<HistoryEntry>, AppError> {
     let mut wanted: BTreeMap<Subject, Vec<Position>> = BTreeMap::new();
     for (entry, document) in found {
         wanted.entry(Subject::of(document)).or_default().push(entry.position);
     }
-    let mut told: HashMap<Position, Told> = HashMap::new();
+    let mut told: HashMap<Position, HistoryEntry> = HashMap::new();
     for (subject, positions) in wanted {
         let mut history = History::of(&positions);
         history.read(app, caller, &subject).await?;
@@ -94,14 +94,17 @@ impl<'a> History<'a> {
     async fn read(&mut self, app: &App, caller: &Caller, subject: &Subject) -> Result<(), AppError> {
         let (query, mut after) = (subject.query(), 0);
         loop {
-            let entries = app.store.read_matching(caller.tenant, &query, after, Position::MAX, PAGE).await?;
+            let entries = app
+                .store
+                .read_matching(caller.tenant, &query, after, Position::MAX, ENTRIES_PER_PAGE)
+                .await?;
             let Some(last) = entries.last() else { return Ok(()) };
             after = last.position;
             let documents = app.opened_documents(caller, &entries).await?;
             for (entry, document) in entries.iter().zip(documents) {
                 self.fold(entry, document, subject);
             }
-            if entries.len() < PAGE as usize {
+            if entries.len() < ENTRIES_PER_PAGE as usize {
                 return Ok(());
             }
         }
@@ -126,7 +129,7 @@ impl<'a> History<'a> {
         let nothing = Fields::new();
         let data = document["data"].as_object().unwrap_or(&nothing);
         let event_type = &*envelope.event_type;
-        let said = Said { id: envelope.id, event_type, time: &document["time"], data };
+        let said = FoldedEvent { id: envelope.id, event_type, time: &document["time"], data };
         let difference = match subject {
             Subject::Customer(_) => self.customer.apply(&said),
             Subject::Company | Subject::Pipeline(_) => self.company.apply(&said),
@@ -141,7 +144,7 @@ impl<'a> History<'a> {
     }
 
     /// Notes what an event says of a request for approval. Returns the request that it is about.
-    fn approve(&mut self, said: &Said<'_>, actor: &str, entry: &Entry) -> Option<Uuid> {
+    fn approve(&mut self, said: &FoldedEvent<'_>, actor: &str, entry: &Entry) -> Option<Uuid> {
         let named = |field: &str| Uuid::try_parse(said.data.get(field)?.as_str()?).ok();
         let decision = match said.event_type {
             "customer.transition_requested" => {
@@ -169,12 +172,12 @@ impl<'a> History<'a> {
         Some(request)
     }
 
-    fn told(self) -> impl Iterator<Item = (Position, Told)> {
+    fn told(self) -> impl Iterator<Item = (Position, HistoryEntry)> {
         let Self { journeys, approvals, folded, .. } = self;
         folded.into_iter().map(move |(position, event, difference, request)| {
             let approvals =
                 request.and_then(|request| approvals.get(&request)).cloned().into_iter().collect();
-            (position, Told { difference, approvals, superseded_by: journeys.superseded_by(event) })
+            (position, HistoryEntry { difference, approvals, superseded_by: journeys.superseded_by(event) })
         })
     }
 }

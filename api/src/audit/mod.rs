@@ -20,5 +20,5 @@ pub(crate) use bundle::{Bundle, ENTRIES_PER_FILE, FORMAT, MANIFEST, entries_name
 pub(crate) use change::Change;
 pub(crate) use ocsf::record;
 pub(crate) use origin::OriginKind;
-pub(crate) use search::{Finding, Found, Search, page, same_person};
+pub(crate) use search::{Finding, FindingPage, Search, page, same_person};
 pub(crate) use spreadsheet::{header, row};

@@ -48,7 +48,7 @@ pub(crate) fn record(change: &Change, origin: &str, leaf: &Hash) -> Value {
         "actor": {"user": {"name": change.actor, "uid": change.actor}},
         "metadata": metadata(change, origin),
         "unmapped": unmapped(change, leaf),
-        "attestation": {"authority_uid": origin, "chain_uid": origin},
+        "attestation_list": [{"authority_uid": origin, "chain_uid": origin}],
     });
     if let Some(address) = &change.origin.address {
         let name = if address.parse::<IpAddr>().is_ok() { "ip" } else { "hostname" };
@@ -61,7 +61,8 @@ pub(crate) fn record(change: &Change, origin: &str, leaf: &Hash) -> Value {
     }
     class.complete(change, &mut record);
     let value = hex(&Sha256::digest(canonical_json(&record)));
-    record["attestation"]["fingerprint"] = json!({"algorithm": "SHA-256", "algorithm_id": 3, "value": value});
+    let fingerprint = json!({"algorithm": "SHA-256", "algorithm_id": 3, "value": value});
+    record["attestation_list"][0]["fingerprint"] = fingerprint;
     record
 }
 

@@ -14,7 +14,7 @@ use super::reading::{rule_of, uncovered};
 use crate::app::{ADDRESS, App, AppError, Caller};
 
 /// How many entries are read at a time.
-const PAGE: u64 = 1_000;
+const ENTRIES_PER_PAGE: u64 = 1_000;
 /// How many entries are looked at for one page of an answer.
 const MOST_READ: usize = 50_000;
 /// How many of them are opened in order to look into them.
@@ -52,7 +52,7 @@ pub(crate) struct Search {
 }
 
 /// A page of what was found.
-pub(crate) struct Found {
+pub(crate) struct FindingPage {
     /// The changes, the newest first.
     pub(crate) findings: Vec<Finding>,
     /// Below which position to look on; none where everything was looked at.
@@ -79,7 +79,7 @@ pub(crate) async fn page(
     search: &Search,
     below: Option<Position>,
     limit: usize,
-) -> Result<Found, AppError> {
+) -> Result<FindingPage, AppError> {
     let mut scan = Scan::new(app, caller.tenant, search, below).await?;
     let mut found: Vec<(Entry, Value)> = Vec::new();
     let mut viewer = app.viewer(caller).await?;
@@ -117,7 +117,7 @@ pub(crate) async fn page(
         let change = Change::of(&entry, &document, told, search.language)?;
         Some(Finding { change, document, leaf: leaf_hash(&entry.bytes) })
     });
-    Ok(Found { findings: findings.collect(), next })
+    Ok(FindingPage { findings: findings.collect(), next })
 }
 
 impl Search {
@@ -201,7 +201,16 @@ impl<'a> Scan<'a> {
             None => 0,
         };
         let below = below.map_or(end + 1, |below| below.min(end + 1)).max(1);
-        Ok(Self { app, tenant, query: search.query(), floor, below, width: PAGE, read: 0, opened: 0 })
+        Ok(Self {
+            app,
+            tenant,
+            query: search.query(),
+            floor,
+            below,
+            width: ENTRIES_PER_PAGE,
+            read: 0,
+            opened: 0,
+        })
     }
 
     fn is_exhausted(&self) -> bool {
@@ -218,16 +227,16 @@ impl<'a> Scan<'a> {
         let until = self.below - 1;
         loop {
             let after = until.saturating_sub(self.width).max(self.floor);
-            let limit = PAGE as u32 + 1;
+            let limit = ENTRIES_PER_PAGE as u32 + 1;
             let read = self.app.store.read_matching(self.tenant, &self.query, after, until, limit);
             let mut entries = read.await?;
             self.read += entries.len().max(1);
-            if entries.len() as u64 > PAGE {
+            if entries.len() as u64 > ENTRIES_PER_PAGE {
                 // A stretch of a page's length cannot hold more than a page.
-                self.width = (self.width / 4).max(PAGE);
+                self.width = (self.width / 4).max(ENTRIES_PER_PAGE);
                 continue;
             }
-            if (entries.len() as u64) < PAGE / 4 {
+            if (entries.len() as u64) < ENTRIES_PER_PAGE / 4 {
                 self.width = self.width.saturating_mul(2);
             }
             entries.reverse();

@@ -45,7 +45,7 @@ pub(super) struct CustomerFields {
 }
 
 /// An event as the fold takes it.
-pub(super) struct Said<'a> {
+pub(super) struct FoldedEvent<'a> {
     pub(super) id: Uuid,
     pub(super) event_type: &'a str,
     /// When it happened, as its document has it.
@@ -53,7 +53,7 @@ pub(super) struct Said<'a> {
     pub(super) data: &'a Fields,
 }
 
-impl Said<'_> {
+impl FoldedEvent<'_> {
     fn value(&self, field: &str) -> Value {
         self.data.get(field).cloned().unwrap_or_default()
     }
@@ -78,7 +78,7 @@ impl Said<'_> {
 
 impl CustomerFields {
     /// Folds an event in, and answers what it changed.
-    pub(super) fn apply(&mut self, said: &Said<'_>) -> Difference {
+    pub(super) fn apply(&mut self, said: &FoldedEvent<'_>) -> Difference {
         match said.event_type {
             "customer.registered" => self.registered(said),
             "customer.details_changed" => self.details(said),
@@ -121,7 +121,7 @@ impl CustomerFields {
         }
     }
 
-    fn registered(&mut self, said: &Said<'_>) -> Difference {
+    fn registered(&mut self, said: &FoldedEvent<'_>) -> Difference {
         self.moves.insert(said.id, (said.value("stage"), said.time.clone()));
         self.sub_status.insert(said.text("pipeline"), said.value("sub_status"));
         let mut all = described(said.data);
@@ -132,7 +132,7 @@ impl CustomerFields {
         Difference { before: None, after }
     }
 
-    fn details(&mut self, said: &Said<'_>) -> Difference {
+    fn details(&mut self, said: &FoldedEvent<'_>) -> Difference {
         let mut new = described(said.data);
         // Custom fields that are set beside the former ones leave those as they are.
         if said.value("adds_fields") == json!(true)
@@ -145,14 +145,14 @@ impl CustomerFields {
     }
 
     /// The score of each scorer stands for itself.
-    fn scored(&mut self, said: &Said<'_>) -> Difference {
+    fn scored(&mut self, said: &FoldedEvent<'_>) -> Difference {
         let by = said.value("by");
         let scorer = format!("score/{}", by["name"].as_str().unwrap_or_default());
         let before = self.fields.insert(scorer, said.value("score")).map(|score| fields([("score", score)]));
         Difference { before, after: said.whole() }
     }
 
-    fn moved(&mut self, said: &Said<'_>) -> Difference {
+    fn moved(&mut self, said: &FoldedEvent<'_>) -> Difference {
         self.moves.insert(said.id, (said.value("to"), said.time.clone()));
         let (from, to) = (said.value("from"), said.value("to"));
         let sub_status = said.value("sub_status");
@@ -173,7 +173,7 @@ impl CustomerFields {
     }
 
     /// The stage and the instant that a corrected move had when it was recorded, or was corrected last.
-    fn corrected(&mut self, said: &Said<'_>) -> Option<(Value, Value)> {
+    fn corrected(&mut self, said: &FoldedEvent<'_>) -> Option<(Value, Value)> {
         let corrects = said.id("corrects")?;
         let former = self.moves.get(&corrects)?.clone();
         let mut now = former.clone();
@@ -241,7 +241,7 @@ pub(super) struct CompanyFields {
 
 impl CompanyFields {
     /// Folds an event in, and answers what it changed.
-    pub(super) fn apply(&mut self, said: &Said<'_>) -> Difference {
+    pub(super) fn apply(&mut self, said: &FoldedEvent<'_>) -> Difference {
         let Some((thing, now)) = thing_of(said) else {
             return Difference { before: None, after: said.whole() };
         };
@@ -254,7 +254,7 @@ impl CompanyFields {
 }
 
 /// What an event is about, and how that is from now on; none where it is no more.
-fn thing_of(said: &Said<'_>) -> Option<(String, Option<Fields>)> {
+fn thing_of(said: &FoldedEvent<'_>) -> Option<(String, Option<Fields>)> {
     let nested = |name: &str| said.data.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
     let within = |object: &Fields, field: &str| {
         object.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -302,7 +302,7 @@ mod tests {
     fn apply(customer: &mut CustomerFields, id: u128, event_type: &str, data: &Value) -> Value {
         let time = json!(format!("2026-03-0{id}T08:00:00Z"));
         let data = data.as_object().unwrap();
-        let said = Said { id: Uuid::from_u128(id), event_type, time: &time, data };
+        let said = FoldedEvent { id: Uuid::from_u128(id), event_type, time: &time, data };
         let Difference { before, after } = customer.apply(&said);
         json!([before, after])
     }
@@ -410,7 +410,7 @@ mod tests {
         let mut company = CompanyFields::default();
         let mut apply = |event_type: &str, data: Value| {
             let data = data.as_object().unwrap();
-            let said = Said { id: Uuid::nil(), event_type, time: &Value::Null, data };
+            let said = FoldedEvent { id: Uuid::nil(), event_type, time: &Value::Null, data };
             let Difference { before, after } = company.apply(&said);
             json!([before, after])
         };

@@ -7,7 +7,7 @@ use super::subject::Difference;
 
 /// What a history tells of one of its events.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct HistoryEntry {
     pub(super) difference: Difference,
     /// The requests for approval that it is about, with what came of them.
     pub(super) approvals: Vec<Approval>,

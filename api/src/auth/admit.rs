@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Authority {
 
 /// The credential that a request showed, as handlers record it. Present on every route that is not public.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct PresentedCredential {
     /// What the log calls it: `key:<id>` or `token:<actor>`.
     pub name: String,
     /// The agent that acts with it: its own actor, where it has the scope `propose`.
@@ -51,7 +51,7 @@ pub struct Shown {
     administers: bool,
 }
 
-impl Shown {
+impl PresentedCredential {
     /// The same as decisions about rights have it.
     #[must_use]
     pub fn credential(&self) -> rights::Credential {
@@ -59,7 +59,7 @@ impl Shown {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Shown {
+impl<S: Send + Sync> FromRequestParts<S> for PresentedCredential {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -130,7 +130,7 @@ async fn enter(
     if let Some(position) = named {
         rights.at_least(credential.tenant, position).await?;
     }
-    let shown = Shown {
+    let shown = PresentedCredential {
         administers: credential.name.starts_with("token:") && credential.actor.is(Role::Admin),
         agent: credential.is_of_an_agent().then(|| credential.actor.name.clone()),
         name: credential.name.clone(),

@@ -20,7 +20,7 @@ use crate::outbound::store::Acknowledged;
 use crate::outbound::{OutboundStore, recorded};
 
 /// How many entries are read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// A row that is not what the log says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ pub struct Compared {
 
 /// The rights as of some position, and which event said last of what.
 #[derive(Debug, Default)]
-struct Told {
+struct LogRights {
     fold: Fold,
     by: BTreeMap<String, Position>,
     head: Position,
@@ -123,17 +123,17 @@ impl Tables<'_> {
     }
 
     /// What the log says up to a position, or all of it.
-    async fn told(&self, tenant: TenantId, until: Option<Position>) -> Result<Told, AppError> {
+    async fn told(&self, tenant: TenantId, until: Option<Position>) -> Result<LogRights, AppError> {
         let head = self.log.head(tenant).await?.position;
         let (until, query) = (until.unwrap_or(head).min(head), query());
-        let (mut told, mut after) = (Told { head, ..Told::default() }, 0);
+        let (mut told, mut after) = (LogRights { head, ..LogRights::default() }, 0);
         while after < until {
-            let page = self.log.read_matching(tenant, &query, after, until, PAGE).await?;
+            let page = self.log.read_matching(tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 told.hear(entry)?;
             }
             match page.last() {
-                Some(last) if page.len() == PAGE as usize => after = last.position,
+                Some(last) if page.len() == ENTRIES_PER_PAGE as usize => after = last.position,
                 _ => break,
             }
         }
@@ -153,7 +153,7 @@ impl Compared {
     }
 }
 
-impl Told {
+impl LogRights {
     fn hear(&mut self, entry: &Entry) -> Result<(), AppError> {
         let Some(event) = apply(&mut self.fold, entry)? else { return Ok(()) };
         let (named, keys) = match &event {
@@ -175,7 +175,7 @@ fn beyond(reached: Position, head: Position) -> Option<Discrepancy> {
     (reached > head).then_some(Discrepancy { table: "rights_reached", row, position: None, what })
 }
 
-fn keys(told: &Told, rows: &[KeptKey]) -> Vec<Discrepancy> {
+fn keys(told: &LogRights, rows: &[KeptKey]) -> Vec<Discrepancy> {
     let by = |id: &Uuid| told.by.get(&format!("key/{id}")).copied();
     let wrong = |id: &Uuid, what: String| Discrepancy {
         table: "api_key",
@@ -201,7 +201,7 @@ fn keys(told: &Told, rows: &[KeptKey]) -> Vec<Discrepancy> {
     found
 }
 
-fn members(told: &Told, rows: &[KeptMember]) -> Vec<Discrepancy> {
+fn members(told: &LogRights, rows: &[KeptMember]) -> Vec<Discrepancy> {
     let by = |name: &str| told.by.get(&format!("member/{name}")).copied();
     let wrong = |name: &str, what: String| Discrepancy {
         table: "member",
@@ -229,7 +229,7 @@ fn members(told: &Told, rows: &[KeptMember]) -> Vec<Discrepancy> {
 
 /// How far a consumer has acknowledged is in no event; but it can be no further than the log goes, nor before its beginning, and
 /// it has not begun more often than the log says.
-fn consumers(told: &Told, rows: &HashMap<Uuid, Acknowledged>) -> Vec<Discrepancy> {
+fn consumers(told: &LogRights, rows: &HashMap<Uuid, Acknowledged>) -> Vec<Discrepancy> {
     let known = told.fold.consumers.values();
     let wrong = known.filter_map(|known| {
         let (id, row) = (known.consumer.id, rows.get(&known.consumer.id)?);
@@ -255,7 +255,7 @@ fn consumers(told: &Told, rows: &HashMap<Uuid, Acknowledged>) -> Vec<Discrepancy
 /// Rows of receivers that were deleted are left over of a crash: nothing is sent there, and the serving process removes them. A
 /// receiver without a row is one whose secrets are not here, as in a tenant that was copied: nothing is sent there either,
 /// and the serving process records that it is gone.
-fn receivers(told: &Told, rows: &[Endpoint]) -> Vec<Discrepancy> {
+fn receivers(told: &LogRights, rows: &[Endpoint]) -> Vec<Discrepancy> {
     let by = |id: &Uuid| told.by.get(&format!("receiver/{id}")).copied();
     let wrong = |id: &Uuid, what: &str| Discrepancy {
         table: "endpoint",

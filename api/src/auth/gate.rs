@@ -18,6 +18,7 @@ use crate::domain::Actor;
 use crate::domain::company::event::Pass;
 use crate::eventstore::{Clock, TenantId};
 use crate::problem::Problem;
+use crate::projections::Projections;
 
 /// How many tenants are remembered by name. A name never becomes another tenant's.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -53,6 +54,8 @@ pub struct Gate {
     clock: Clock,
     tenants: Mutex<LruCache<String, TenantId>>,
     idle: IdleSessions,
+    /// What knows which tenants live in another database.
+    projections: Option<Arc<Projections>>,
 }
 
 impl Gate {
@@ -66,20 +69,34 @@ impl Gate {
         clock: Clock,
     ) -> Self {
         let (tenants, idle) = (Mutex::new(LruCache::new(REMEMBERED)), IdleSessions::new(admin.clone()));
-        Self { admin, rights, tokens, limiter, clock, tenants, idle }
+        Self { admin, rights, tokens, limiter, clock, tenants, idle, projections: None }
+    }
+
+    /// The same, for those alone who live in the database of these read models.
+    #[must_use]
+    pub fn of_residents(self, projections: Arc<Projections>) -> Self {
+        Self { projections: Some(projections), ..self }
     }
 
     /// The credential that this text is.
     ///
     /// # Errors
-    /// 401 when it is none, or none any more; 403 when it is a token of a member who was removed.
+    /// 401 when it is none, or none any more; 403 when it is a token of a member who was removed; 503 when its tenant lives in another
+    /// database.
     pub(super) async fn credential(&self, text: &str, usage: Use) -> Result<Credential, Problem> {
-        match &self.tokens {
+        let credential = match &self.tokens {
             Some(tokens) if Tokens::may_be(text) => self.token(tokens, text).await,
             _ => match KeyText::parse_as(Kind::Session, text) {
                 Some(session) => self.session(&session, usage).await,
                 None => self.key(text).await,
             },
+        }?;
+        let tenant = credential.tenant;
+        match &self.projections {
+            Some(here) if !here.is_here(tenant) => {
+                Err(Problem::unavailable(format!("{tenant} lives in another database")))
+            }
+            _ => Ok(credential),
         }
     }
 

@@ -62,29 +62,53 @@ impl IdleSessions {
         now: DateTime<Utc>,
     ) -> Result<bool, AdminError> {
         let key = (tenant, session.id);
-        let known = self.known.lock().get(&key).copied();
         let opened = LastUse { at: session.expires_at - SESSION, noted: None };
-        let mut last = known.unwrap_or(opened);
+        let mut known = self.known.lock().get(&key).copied();
         // It may have been used at another node, or before this process began.
-        if known.is_none() || now - last.at >= IDLE {
+        if known.is_none_or(|last| now - last.at >= IDLE) {
             let noted = self.admin.session_used_at(tenant, session.id).await?;
-            last = LastUse { at: noted.map_or(last.at, |noted| noted.max(last.at)), noted };
+            let mut all = self.known.lock();
+            // Meanwhile another request of the session may have found out the same, and noted more.
+            let last = all.get_or_insert_mut(key, || opened);
+            *last = LastUse {
+                at: noted.map_or(last.at, |noted| noted.max(last.at)),
+                noted: last.noted.max(noted),
+            };
+            known = Some(*last);
         }
-        if now - last.at >= IDLE {
+        if known.is_none_or(|last| now - last.at >= IDLE) {
             return Ok(false);
         }
-        if usage == Use::Request {
-            last.at = now;
-            if last.noted.is_none_or(|noted| now - noted >= NOTED_EVERY) {
-                // Who reads is answered though nothing can be written.
-                match self.admin.note_session_use(tenant, session.id, now, now - SESSION).await {
-                    Ok(()) => last.noted = Some(now),
-                    Err(error) => tracing::warn!(%error, "the use of a session was not noted"),
-                }
+        if usage == Use::Request
+            && let Some(before) = self.claim_note(key, opened, now)
+        {
+            // Who reads is answered though nothing can be written.
+            if let Err(error) = self.admin.note_session_use(tenant, session.id, now, now - SESSION).await {
+                tracing::warn!(%error, "the use of a session was not noted");
+                self.give_note_back(key, now, before);
             }
         }
-        self.known.lock().put(key, last);
         Ok(true)
+    }
+
+    /// Remembers a use. Returns what was known before where this is the one to be noted: of several requests at once, one is.
+    fn claim_note(&self, key: (TenantId, Uuid), opened: LastUse, now: DateTime<Utc>) -> Option<LastUse> {
+        let mut all = self.known.lock();
+        let last = all.get_or_insert_mut(key, || opened);
+        let before = *last;
+        last.at = last.at.max(now);
+        if before.noted.is_some_and(|noted| now - noted < NOTED_EVERY) {
+            return None;
+        }
+        last.noted = Some(now);
+        Some(before)
+    }
+
+    /// It could not be noted: the next request tries.
+    fn give_note_back(&self, key: (TenantId, Uuid), now: DateTime<Utc>, before: LastUse) {
+        if let Some(last) = self.known.lock().get_mut(&key).filter(|last| last.noted == Some(now)) {
+            last.noted = before.noted;
+        }
     }
 }
 
@@ -134,6 +158,19 @@ mod tests {
             assert!(!used(node, Use::Recheck, 358).await, "nobody has asked for two hours");
             assert!(!used(node, Use::Request, 358).await);
         }
+        // Of requests at once, one notes the use.
+        let key = (TENANT, session.id);
+        let opened = LastUse { at: at(0), noted: None };
+        let claimed: Vec<bool> = [358, 358, 359, 360]
+            .iter()
+            .map(|minute| nodes[0].claim_note(key, opened, at(*minute)).is_some())
+            .collect();
+        assert_eq!(claimed, [true, false, true, true]);
+        nodes[0].give_note_back(key, at(360), LastUse { at: at(359), noted: Some(at(359)) });
+        assert!(
+            nodes[0].claim_note(key, opened, at(360)).is_some(),
+            "what could not be noted is noted by the next"
+        );
         // A process that begins now knows no more than the table.
         let restarted = IdleSessions::new(admin.clone());
         assert!(!restarted.is_used(TENANT, &session, Use::Request, at(358)).await.unwrap());

@@ -27,7 +27,7 @@ pub mod scope;
 pub mod store;
 pub mod token;
 
-pub use admit::{Authority, Counted, Shown};
+pub use admit::{Authority, Counted, PresentedCredential};
 pub use gate::Gate;
 pub(crate) use idle::{IDLE, SESSION};
 pub use key::{KeyText, Kind};

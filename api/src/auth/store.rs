@@ -3,6 +3,8 @@
 //! Keys and members are events ([`super::rights`]): nobody is let in by what stands here. The copies are kept for programs
 //! that look into the database, and for those of former versions that serve it meanwhile.
 
+#[cfg(test)]
+mod aborted;
 mod error;
 mod rows;
 
@@ -20,7 +22,7 @@ use crate::eventstore::{Clock, Position, TenantId};
 use crate::projections::db::{Commit, Db, SYSTEM, Value, tables_in, values};
 
 pub use error::AdminError;
-pub(crate) use rows::{Kept, KeptKey, KeptMember, hex};
+pub(crate) use rows::{KeptKey, KeptMember, RightsCopy, hex};
 use rows::{instant, kept_key, kept_member, key_row, words};
 
 /// The tables, in SQLite's words.
@@ -287,13 +289,13 @@ impl AdminStore {
     ///
     /// # Errors
     /// When a table cannot be read.
-    pub(crate) async fn kept(&self, tenant: TenantId) -> Result<Kept, AdminError> {
+    pub(crate) async fn kept(&self, tenant: TenantId) -> Result<RightsCopy, AdminError> {
         let mut session = self.db.read(tenant).await?;
         let reached = session.row(REACHED, &values![tenant.0]).await?;
         let keys = session.rows(KEYS, &values![tenant.0]).await?;
         let members = session.rows(MEMBERS, &values![tenant.0]).await?;
         session.commit().await?;
-        Ok(Kept {
+        Ok(RightsCopy {
             keys: keys.iter().map(kept_key).collect::<Result<_, _>>()?,
             members: members.iter().map(kept_member).collect::<Result<_, _>>()?,
             reached: reached.map(|row| row.position(0)).transpose()?,
@@ -382,7 +384,7 @@ mod tests {
     use crate::domain::company::event::Key;
     use crate::domain::company::rights::{KeyRights, Membership, Rights};
 
-    fn at(seconds: i64) -> DateTime<Utc> {
+    pub(super) fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
     }
 
@@ -394,14 +396,14 @@ mod tests {
         (store, folder)
     }
 
-    fn key(id: u128, roles: &[Role]) -> KeyRights {
+    pub(super) fn key(id: u128, roles: &[Role]) -> KeyRights {
         let (id, roles) = (Uuid::from_u128(id), roles.iter().copied().collect());
         let (scopes, digest) = (["act-as".to_owned()].into(), "ab".repeat(32));
         let key = Key { id, actor: "rep:li".to_owned(), roles, scopes, digest };
         KeyRights { key, created_at: at(1), revoked_at: None }
     }
 
-    fn rights(keys: impl IntoIterator<Item = KeyRights>, members: &[(&str, Role)]) -> Rights {
+    pub(super) fn rights(keys: impl IntoIterator<Item = KeyRights>, members: &[(&str, Role)]) -> Rights {
         let member = |(name, role): &(&str, Role)| {
             ((*name).to_owned(), Membership { roles: [*role].into(), changed_at: at(2) })
         };

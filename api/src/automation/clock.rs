@@ -170,3 +170,11 @@ impl ClockWatch {
         self.state.lock()
     }
 }
+
+/// Whether what is due by the clock may be done; not while that cannot be found out.
+pub(crate) async fn may_act(clock: &ClockWatch) -> bool {
+    clock.may_act().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "whether the clock can be believed is not known: nothing is done by itself");
+        false
+    })
+}

@@ -8,12 +8,10 @@ pub mod clock;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -22,25 +20,24 @@ use waymark_domain::automation::pool_of;
 use waymark_domain::customer::Command;
 use waymark_domain::customer::command::Act;
 use waymark_eventstore::{StoreError, TenantId};
-use waymark_projections::work::DueRule;
+use waymark_projections::runtime::Duty;
+use waymark_projections::work::{self, DueRule};
 
 use crate::app::{App, AppError, Caller, CommandMeta, CustomerCommand};
-use crate::repeated::Repeated;
+use crate::rounds::{Rounds, SOON, known_head};
 use clock::ClockWatch;
 
 /// How many due rules are read at a time.
 const BATCH: u32 = 500;
 /// How many customers are under way at once: their appends are committed together.
 const AT_ONCE: usize = 16;
-/// How often the ticker looks when nothing wakes it.
-const EVERY: Duration = Duration::from_secs(1);
 /// After how long a rule that was refused or done is looked at again, if the read model still has it due: it may have
 /// been due under another version of the pipeline.
 const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// How long a run of reclaims is: the pool's `reclaims_per_run` limits how many customers go back in it.
 const RUN: TimeDelta = TimeDelta::minutes(10);
 
-/// How often the calendar is looked at.
+/// How often the calendar is looked at, where there is news time and again.
 const CALENDAR_EVERY: TimeDelta = TimeDelta::seconds(20);
 
 /// How often shares are looked at, where a rule waits for their alerts.
@@ -63,7 +60,8 @@ pub struct Ticker {
     calendar: HashMap<TenantId, DateTime<Utc>>,
     /// When shares were looked at last.
     shares: HashMap<TenantId, DateTime<Utc>>,
-    failures: Repeated,
+    /// Where something is due that had to let others go first.
+    left: HashSet<TenantId>,
 }
 
 /// What came of a rule.
@@ -77,9 +75,8 @@ impl Ticker {
     /// A ticker that has looked at nothing yet.
     #[must_use]
     pub fn new(app: App) -> Self {
-        let failures = Repeated::new("what is due could not be carried out");
         let (calendar, shares) = (HashMap::new(), HashMap::new());
-        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar, shares, failures }
+        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar, shares, left: HashSet::new() }
     }
 
     /// Carries out what is due in a tenant, in the order in which it is due. Returns how many rules acted.
@@ -98,6 +95,7 @@ impl Ticker {
         }
         let settled = self.settled.remove(&tenant).unwrap_or_default();
         let (mut kept, mut acted, mut after) = (HashMap::new(), 0, None::<DueRule>);
+        self.left.remove(&tenant);
         loop {
             let page = self.app.projections.work(tenant).await?.due(now, after.as_ref(), BATCH).await?;
             let mut by_customer: BTreeMap<Uuid, Vec<DueRule>> = BTreeMap::new();
@@ -113,6 +111,9 @@ impl Ticker {
             let done = self.carry_out(tenant, by_customer).await?;
             acted += done.iter().filter(|(_, ended)| matches!(ended, Ended::Acted)).count();
             kept.extend(done.into_iter().map(|(due, _)| (due, now + AGAIN_AFTER)));
+            if page.iter().any(|due| !kept.contains_key(due)) {
+                self.left.insert(tenant);
+            }
             match page.last() {
                 Some(last) if page.len() == BATCH as usize => after = Some(last.clone()),
                 _ => break,
@@ -175,56 +176,46 @@ impl Ticker {
 
     /// Carries out what is due, whenever it is and while the clock can be believed, until the token is cancelled.
     pub async fn run(mut self, clock: Arc<ClockWatch>, stop: CancellationToken) {
-        let awake = Arc::new(Notify::new());
-        let mut wakers = JoinSet::new();
-        let mut known = HashMap::new();
-        while !stop.is_cancelled() {
-            let tenants = self.tenants(&clock).await;
-            let mut rest = EVERY;
+        let rounds = Rounds::new(&self.app, Duty::Automations, "what is due could not be carried out");
+        let mut rounds = rounds.and_when_folded(work::NAME);
+        while let Some(tenants) = rounds.next_if_believed(&clock, &stop).await {
             for tenant in tenants {
-                known.entry(tenant).or_insert_with(|| {
-                    wakers.spawn(wake(self.app.projections.work_progress(tenant), Arc::clone(&awake)));
-                });
-                let looked = self.look(tenant).await;
-                self.failures.note(tenant, &looked);
-                rest = rest.min(self.until_next(tenant).await);
-            }
-            tokio::select! {
-                () = awake.notified() => {}
-                () = tokio::time::sleep(rest) => {}
-                () = stop.cancelled() => {}
+                if stop.is_cancelled() {
+                    return;
+                }
+                let looked = self.look_and_say_when(tenant).await;
+                rounds.looked(tenant, &looked);
             }
         }
     }
 
-    /// Whose rules may act: nobody's while the clock cannot be believed.
-    async fn tenants(&self, clock: &ClockWatch) -> Vec<TenantId> {
-        if !may_act(clock).await {
-            return Vec::new();
-        }
-        self.app.store.tenants().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the tenants cannot be listed");
-            Vec::new()
-        })
-    }
-
-    /// How long nothing will be due, as far as is known.
-    async fn until_next(&self, tenant: TenantId) -> Duration {
+    /// Carries out what is due in a tenant, and says when to look at it again if nothing happens before.
+    async fn look_and_say_when(&mut self, tenant: TenantId) -> Result<Option<DateTime<Utc>>, AppError> {
+        let (head, before) = (known_head(&self.app, tenant), self.calendar.get(&tenant).copied());
+        // What another process has just published is known as well.
+        self.app.refresh_definitions_to(tenant, head).await?;
+        self.look(tenant).await?;
         let now = (self.app.clock)();
-        let next = match self.app.projections.work(tenant).await {
-            Ok(mut work) => work.next_due(now).await.ok().flatten(),
-            Err(_) => None,
-        };
-        next.and_then(|next| (next - now).to_std().ok()).unwrap_or(EVERY)
+        let mut next = Vec::new();
+        let mut work = self.app.projections.work(tenant).await?;
+        // What was not folded yet, and what had to let others go first.
+        if work.position() < head || self.left.contains(&tenant) {
+            next.push(now + SOON);
+        }
+        next.extend(work.next_due(now).await?);
+        drop(work);
+        let settled = self.settled.get(&tenant).into_iter().flat_map(HashMap::values);
+        next.extend(settled.copied().filter(|until| *until > now));
+        // Looked at now, it tells when the next period begins; looked at a while ago, it does not know what came after.
+        match before {
+            Some(at) if self.calendar.get(&tenant) == Some(&at) => next.push(at + CALENDAR_EVERY),
+            _ => next.extend(self.app.next_scheduled_trigger(tenant, now).await?),
+        }
+        if self.app.waits_for_share_alerts(tenant).await? {
+            next.extend(self.shares.get(&tenant).map(|at| *at + SHARES_EVERY));
+        }
+        Ok(next.into_iter().min())
     }
-}
-
-/// Whether what is due by the clock may be done; not while that cannot be found out.
-pub(crate) async fn may_act(clock: &ClockWatch) -> bool {
-    clock.may_act().await.unwrap_or_else(|error| {
-        tracing::error!(%error, "whether the clock can be believed is not known: nothing is done by itself");
-        false
-    })
 }
 
 fn caller(tenant: TenantId, due: &DueRule) -> Caller {
@@ -257,11 +248,4 @@ async fn of_one_customer(app: &App, tenant: TenantId, rules: Vec<DueRule>) -> Ve
         }
     }
     ended
-}
-
-/// Wakes the ticker whenever the read model of work moves on.
-async fn wake(mut progress: watch::Receiver<u64>, awake: Arc<Notify>) {
-    while progress.changed().await.is_ok() {
-        awake.notify_one();
-    }
 }

@@ -7,10 +7,13 @@ use std::time::Duration;
 use axum::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::clock::{ClockWatch, Stopwatch};
 use crate::domain::Role;
 use crate::http::testing::Bench;
+use crate::projections::runtime::Duty;
+use crate::rounds::Rounds;
 
 /// A service with a pipeline of a template, and the keys of a rep and of a manager.
 async fn sales(template: &str) -> (Bench, String, String) {
@@ -695,22 +698,21 @@ async fn a_clock_that_jumps_ahead_by_more_than_a_day_pauses_automations_until_it
     let (bench, li, _) = sales("bajun-5").await;
     customer_of_li(&bench, &li, "bajun-5").await;
     let (clock, _) = watched(&bench);
-    let ticker = bench.ticker();
     let told = async || {
         let ready = bench.call(Method::GET, "/readyz").send().await;
         assert_eq!(ready.status.as_u16(), 200, "it serves all the same");
         ready.json()["automations"].clone()
     };
-    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    assert!(clock.may_act().await.unwrap());
     bench.later(24);
-    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()], "a day is believed");
+    assert!(clock.may_act().await.unwrap(), "a day is believed");
     assert_eq!(told().await, "acting");
     bench.later_by(24 * 3_600 + 1);
-    assert!(ticker.tenants(&clock).await.is_empty(), "a day and a second is not");
+    assert!(!clock.may_act().await.unwrap(), "a day and a second is not");
     assert_eq!(told().await, "paused");
     assert_eq!(clock.ahead(), Some(TimeDelta::seconds(24 * 3_600 + 1)));
     bench.later(-24);
-    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    assert!(clock.may_act().await.unwrap());
     assert_eq!(clock.ahead(), None);
     assert_eq!(told().await, "acting");
 }
@@ -719,11 +721,10 @@ async fn a_clock_that_jumps_ahead_by_more_than_a_day_pauses_automations_until_it
 async fn time_that_the_processor_counts_as_well_is_believed_however_long_nothing_happened() {
     let (bench, _, _) = sales("bajun-5").await;
     let (clock, seconds) = watched(&bench);
-    let ticker = bench.ticker();
-    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    assert!(clock.may_act().await.unwrap());
     bench.later(24 * 30);
     seconds.fetch_add(30 * DAY, Ordering::Relaxed);
-    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    assert!(clock.may_act().await.unwrap());
 }
 
 #[tokio::test]
@@ -738,8 +739,7 @@ async fn nobody_loses_a_customer_to_a_clock_that_is_wrong_at_the_start_and_every
     let owner =
         async || read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
     for _ in 0..2 {
-        for tenant in ticker.tenants(&clock).await {
-            assert_eq!(tenant, bench.tenant());
+        if clock.may_act().await.unwrap() {
             bench.look(&mut ticker).await;
         }
         bench.catch_up().await;
@@ -750,14 +750,77 @@ async fn nobody_loses_a_customer_to_a_clock_that_is_wrong_at_the_start_and_every
     assert!(!clock.is_believed().await.unwrap());
     bench.admin().agree_to_clock(bench.now()).await.unwrap();
     assert!(clock.is_believed().await.unwrap());
-    for _ in ticker.tenants(&clock).await {
-        bench.look(&mut ticker).await;
-    }
+    assert!(clock.may_act().await.unwrap());
+    bench.look(&mut ticker).await;
     bench.catch_up().await;
     assert_eq!(owner().await, "pool");
     assert_eq!(bench.admin().last_alive().await.unwrap(), Some(bench.now()));
 
     // A restart within a day finds the note, and nobody has to agree again.
     bench.later(23);
-    assert_eq!(ticker.tenants(&watched(&bench).0).await, [bench.tenant()]);
+    assert!(watched(&bench).0.may_act().await.unwrap());
+}
+
+/// A ticker that runs by itself until the token is cancelled, as in a process that has just begun.
+fn started(bench: &Bench, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(bench.ticker().run(Arc::new(watched(bench).0), stop.clone()))
+}
+
+#[tokio::test]
+async fn what_fell_due_while_no_process_ran_is_done_by_the_next_one() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    bench.catch_up().await;
+    bench.admin().agree_to_clock(bench.now() + TimeDelta::days(30)).await.unwrap();
+    bench.later(24 * 30);
+    let (stop, mut log) = (CancellationToken::new(), bench.app().store.watch(bench.tenant()));
+    let before = *log.borrow_and_update();
+    let running = started(&bench, &stop);
+    log.wait_for(|position| *position > before).await.unwrap();
+    stop.cancel();
+    running.await.unwrap();
+    bench.catch_up().await;
+    let owner = read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
+    assert_eq!(owner, "pool");
+}
+
+#[tokio::test]
+async fn what_falls_due_while_nothing_happens_is_done_though_nobody_tells() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    bench.catch_up().await;
+    bench.admin().agree_to_clock(bench.now() + TimeDelta::days(30)).await.unwrap();
+    let (stop, mut log) = (CancellationToken::new(), bench.app().store.watch(bench.tenant()));
+    let before = *log.borrow_and_update();
+    let running = started(&bench, &stop);
+    // Nothing is due yet: that it looked is told by its note that the service is alive.
+    while bench.admin().last_alive().await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*log.borrow(), before);
+    bench.later(24 * 30);
+    log.wait_for(|position| *position > before).await.unwrap();
+    stop.cancel();
+    running.await.unwrap();
+    bench.catch_up().await;
+    let owner = read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
+    assert_eq!(owner, "pool");
+}
+
+#[tokio::test]
+async fn nobody_is_looked_at_while_the_clock_is_not_believed_and_everybody_is_afterwards() {
+    let (bench, _, _) = sales("bajun-5").await;
+    let (clock, _) = watched(&bench);
+    assert!(clock.may_act().await.unwrap());
+    bench.later(48);
+    let (stop, pause) = (CancellationToken::new(), bench.app().automation_pause.clone());
+    let mut rounds = Rounds::new(bench.app(), Duty::Automations, "nothing was done");
+    let back = async {
+        while !pause.is_on() {
+            tokio::task::yield_now().await;
+        }
+        bench.later(-48);
+    };
+    let (due, ()) = tokio::join!(rounds.next_if_believed(&clock, &stop), back);
+    assert_eq!((due, pause.is_on()), (Some(vec![bench.tenant()]), false));
 }

@@ -3,10 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Failure, output};
+use super::{Failure, citus, output};
 use crate::ambient::system_clock;
 use crate::auth::token::Tokens;
-use crate::config::{AuthArgs, DatabaseArgs};
+use crate::config::{AuthArgs, Database, DatabaseArgs};
 use crate::domain::Zones;
 use crate::eventstore::TenantId;
 use crate::eventstore::segments::check_segments;
@@ -62,6 +62,7 @@ impl Doctor {
             ok: true,
             detail: format!("{}, every commit waits for the disk", self.database.database),
         });
+        findings.extend(self.servers().await);
         findings.push(time_zones(&installation.app.zones));
         let integrity = installation.store.integrity().await?;
         findings.push(Finding { what: "integrity", ok: integrity == "ok", detail: integrity });
@@ -109,6 +110,24 @@ impl Doctor {
             findings.push(Finding { what: "read model", ok, detail });
         }
         Ok(())
+    }
+
+    /// The servers of a distributed database; none where it is one.
+    async fn servers(&self) -> Option<Finding> {
+        let Database::Postgres(url) = &self.database.database else { return None };
+        let (ok, detail) = match citus::servers(url).await {
+            Ok(None) => return None,
+            Ok(Some(found)) if found.faults.is_empty() => (
+                true,
+                format!(
+                    "{}: on each every commit waits for the disk, and every table is spread over them",
+                    found.count
+                ),
+            ),
+            Ok(Some(found)) => (false, found.faults.join("; ")),
+            Err(Failure { message, .. }) => (false, message),
+        };
+        Some(Finding { what: "servers", ok, detail })
     }
 
     fn key_file(&self) -> Finding {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Failure;
-use super::moment::{MomentArgs, definition};
+use super::moment::{MomentArgs, definition, rates};
 use super::output::{OutputArgs, table_text};
 use crate::config::DatabaseArgs;
 use crate::projections::CohortFilter;
@@ -35,10 +35,7 @@ impl Forecast {
         let report = async {
             let at = self.moment.at(&installation, tenant).await?;
             let pipeline = definition(&installation, tenant, &self.pipeline, &at).await?;
-            let company = installation.app.companies.then(tenant, at.effective_at, at.known_position).await?;
-            let convert = company
-                .rates_on(at.effective_at.date_naive())
-                .map(|rates| (rates.clone(), rates.base.clone()));
+            let convert = rates(&installation, tenant, &at).await?;
             let filter = CohortFilter::default();
             let (horizons, close_by) = (self.horizon_days.clone(), ClosePeriod::default());
             let query = ForecastQuery { at, filter, horizons, convert, close_by };

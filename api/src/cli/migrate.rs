@@ -5,6 +5,8 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the database cannot be distributed.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use sqlx::postgres::PgConnection;
@@ -24,7 +26,7 @@ const MISUSED: u8 = 2;
 /// The database has nothing to distribute with.
 const NO_CLUSTER: u8 = 3;
 /// The log's tables. The first is what all others are kept beside: a tenant's rows of every table on one node.
-const LOG: [&str; 9] = [
+pub(super) const LOG: [&str; 9] = [
     "log_head",
     "event",
     "event_tag",
@@ -35,8 +37,9 @@ const LOG: [&str; 9] = [
     "checkpoint",
     "log_layout",
 ];
-const HAS_CITUS: &str = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";
-const IS_DISTRIBUTED: &str = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::regclass";
+pub(super) const HAS_CITUS: &str = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";
+const IS_DISTRIBUTED: &str =
+    "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass($1)";
 const DISTRIBUTE: &str = "SELECT create_distributed_table($1::regclass, 'tenant_id', colocate_with => $2)";
 
 /// Prepare the database and exit.
@@ -51,7 +54,8 @@ pub(super) struct Migrate {
     /// Distribute the tables over a Citus cluster, each tenant's rows on one node.
     #[arg(long, value_enum)]
     distribute: Option<Cluster>,
-    /// Grant this role the minimum privileges of the service, with row-level access to one tenant at a time.
+    /// Grant this role the minimum privileges of the service, with row-level access to one tenant at a time. Roles that were
+    /// granted them before keep them, and get those of new tables.
     #[arg(long, value_name = "ROLE")]
     secure: Option<String>,
     /// The tenant, created if it does not exist.
@@ -120,10 +124,14 @@ impl Migrate {
         admin.close().await;
         OutboundStore::connect(url).await?.close().await;
         waymark_projections::storage::schema::migrate(url).await?;
-        if self.distribute.is_some() {
+        // The tables of a later version go where the others are.
+        if self.distribute.is_some() || is_spread(url).await? {
             moved.distributed = self.distribute(url).await?;
         }
-        if let Some(role) = &self.secure {
+        // New tables are nobody's but the owner's: what serves needs its part of them, without having to be named again.
+        let mut roles: BTreeSet<String> = postgres::secured_roles(url).await?.into_iter().collect();
+        roles.extend(self.secure.clone());
+        for role in &roles {
             postgres::secure(url, role).await?;
             store::secure(url, role).await?;
             messages::secure(url, role).await?;
@@ -146,15 +154,9 @@ impl Migrate {
                         on a server that has it, or leave --distribute away";
             return Err(Failure::with_code(NO_CLUSTER, what));
         }
-        let beside = store::tables()
-            .into_iter()
-            .chain(messages::tables())
-            .chain(waymark_projections::storage::schema::tables());
-        let tables = LOG.into_iter().map(str::to_owned).chain(beside);
         let mut distributed = Vec::new();
-        for table in tables {
-            let known = sqlx::query(IS_DISTRIBUTED).bind(&table).fetch_optional(&mut database).await?;
-            if known.is_some() {
+        for table in tables() {
+            if is_distributed(&mut database, &table).await? {
                 continue;
             }
             let beside = if table == LOG[0] { "none" } else { LOG[0] };
@@ -166,4 +168,27 @@ impl Migrate {
         database.close().await?;
         Ok(distributed)
     }
+}
+
+/// Every table of this program, the log's first.
+pub(super) fn tables() -> Vec<String> {
+    let beside = store::tables()
+        .into_iter()
+        .chain(messages::tables())
+        .chain(waymark_projections::storage::schema::tables());
+    LOG.into_iter().map(str::to_owned).chain(beside).collect()
+}
+
+/// Whether a table is spread over the servers of a database that has citus.
+pub(super) async fn is_distributed(database: &mut PgConnection, table: &str) -> Result<bool, Failure> {
+    Ok(sqlx::query(IS_DISTRIBUTED).bind(table).fetch_optional(database).await?.is_some())
+}
+
+/// Whether the log is spread over the servers of a distributed database.
+async fn is_spread(url: &str) -> Result<bool, Failure> {
+    let mut database = PgConnection::connect(url).await?;
+    let has_citus = sqlx::query(HAS_CITUS).fetch_optional(&mut database).await?.is_some();
+    let spread = has_citus && is_distributed(&mut database, LOG[0]).await?;
+    database.close().await?;
+    Ok(spread)
 }

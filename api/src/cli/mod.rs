@@ -3,6 +3,7 @@
 
 mod archive;
 mod backup;
+mod citus;
 mod clock;
 mod config;
 mod copy;

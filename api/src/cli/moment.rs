@@ -5,6 +5,7 @@ use clap::Args;
 use waymark_eventstore::TenantId;
 
 use super::{Failure, output};
+use crate::domain::money::Rates;
 use crate::http::Instant;
 use crate::installation::Installation;
 use crate::projections::AsOf;
@@ -49,6 +50,19 @@ impl MomentArgs {
             known_position,
         })
     }
+}
+
+/// The rates of the day asked about and their base currency, whenever they were said, as for the reports over HTTP; none where there
+/// are none.
+pub(super) async fn rates(
+    installation: &Installation,
+    tenant: TenantId,
+    at: &AsOf,
+) -> Result<Option<(Rates, String)>, Failure> {
+    let companies = &installation.app.companies;
+    let company = companies.then(tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
+    let rates = company.rates_on(at.effective_at.date_naive());
+    Ok(rates.map(|rates| (rates.clone(), rates.base.clone())))
 }
 
 /// A pipeline with its versions, as they were known.

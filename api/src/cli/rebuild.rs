@@ -21,7 +21,7 @@ const WRONG: u8 = 3;
 /// What is no read model, and can be made again from the log as well.
 const TAGS: &str = "tags";
 /// Entries read, and tags put back, at a time.
-const PAGE: u32 = 1_000;
+const ROWS_PER_PAGE: u32 = 1_000;
 /// How often putting tags back is begun again because the log has grown meanwhile.
 const ATTEMPTS: u32 = 20;
 
@@ -130,7 +130,7 @@ async fn tags(installation: &Installation, tenant: TenantId) -> Result<MendedTag
     check.begin(tenant, head).await?;
     let mut after = 0;
     while after < head {
-        let page = store.records(tenant, after, PAGE).await?;
+        let page = store.records(tenant, after, ROWS_PER_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.entry.position;
         check.entries(&page).await?;
@@ -138,11 +138,11 @@ async fn tags(installation: &Installation, tenant: TenantId) -> Result<MendedTag
     check.finish().await?;
     let (missing, surplus) = check.differences();
     let list: Vec<BlindTag> = missing.iter().cloned().collect();
-    for page in list.chunks(PAGE as usize) {
+    for page in list.chunks(ROWS_PER_PAGE as usize) {
         put_back(installation, tenant, page).await?;
     }
     let forget_tags: Vec<_> = surplus.iter().map(|tag| (tag.position, tag.tag.clone())).collect();
-    for page in forget_tags.chunks(PAGE as usize) {
+    for page in forget_tags.chunks(ROWS_PER_PAGE as usize) {
         let forget_tags = page.to_vec();
         store.append(Append { forget_tags, ..Append::new(tenant, Vec::new()) }).await?;
     }

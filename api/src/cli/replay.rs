@@ -24,7 +24,7 @@ use crate::projections::{AsOf, CohortFilter};
 const THIRTY_DAYS: u64 = 30 * 24 * 60 * 60;
 
 /// How many customers are read at a time.
-const PAGE: u32 = 500;
+const CUSTOMERS_PER_PAGE: u32 = 500;
 
 /// Show a pipeline, its customers or a customer's history as of an instant, by what was known at another.
 #[derive(Debug, Args)]
@@ -189,7 +189,7 @@ impl Replay {
         let mut board = app.projections.board(tenant).await?;
         let (filter, mut items, mut cursor) = (CustomerFilter::default(), Vec::new(), None::<String>);
         loop {
-            let page = (cursor.as_deref(), PAGE);
+            let page = (cursor.as_deref(), CUSTOMERS_PER_PAGE);
             let (found, next, _) = board.customers_as_of(&filter, page, &at, &name).await?;
             items.extend(found.into_iter().map(|customer| customer.then).filter(|customer| {
                 let is_there = |key: &String| customer.journeys.iter().any(|one| one.pipeline == *key);

@@ -28,7 +28,7 @@ pub(super) struct RotateRootKey {
 }
 
 /// What is said at the end.
-struct Told {
+struct RotationReport {
     key_id: String,
     replaces: String,
     set_aside: String,
@@ -45,13 +45,13 @@ impl RotateRootKey {
         Ok(closed?)
     }
 
-    async fn rotate(&self, at: &Installation) -> Result<Told, Failure> {
+    async fn rotate(&self, at: &Installation) -> Result<RotationReport, Failure> {
         for (_, tenant) in at.admin().tenants().await?.into_iter().take(1) {
             RootRotation::refuse_unusable(at, &at.system_caller(tenant, &operator()), &self.reason).await?;
         }
         let set_aside = at.key_file().change_root()?.display().to_string();
         let (key_id, replaces) = at.key_file().root_change().unwrap_or_default();
-        let mut told = Told { key_id, replaces, set_aside, tenants: Vec::new() };
+        let mut told = RotationReport { key_id, replaces, set_aside, tenants: Vec::new() };
         if self.prepare {
             return Ok(told);
         }
@@ -71,8 +71,8 @@ impl RotateRootKey {
         Ok(told)
     }
 
-    fn tell(&self, told: &Told) -> Result<(), Failure> {
-        let Told { key_id, replaces, set_aside, tenants } = told;
+    fn tell(&self, told: &RotationReport) -> Result<(), Failure> {
+        let RotationReport { key_id, replaces, set_aside, tenants } = told;
         if self.json {
             let tenants: Vec<Value> = tenants
                 .iter()

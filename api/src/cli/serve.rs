@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,15 @@ use clap::Args;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use waymark_domain::Role;
 use waymark_eventstore::Intake;
 
 use super::{Failure, output};
+use crate::ambient::random_ids;
+use crate::cells::Door;
+use crate::cells::directory::Directory;
 use crate::config::{DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
 use crate::serving::{self, Tls, files};
@@ -23,6 +28,8 @@ use crate::serving::{self, Tls, files};
 const LOG_STOPPED: u8 = 7;
 /// How long requests under way may take once the log has stopped: nothing that they write would be kept.
 const GRACE: Duration = Duration::from_secs(5);
+/// When a cell that could not be opened is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Serve the HTTP API.
 #[derive(Debug, Args)]
@@ -31,11 +38,17 @@ pub(super) struct Serve {
     database: DatabaseArgs,
     #[command(flatten)]
     listen: ListenArgs,
+    /// Serve the tenants of several databases, which this file names: the directory of cells (JSON). The database is not used then.
+    #[arg(long, env = "WAYMARK_CELLS", value_name = "FILE")]
+    cells: Option<PathBuf>,
 }
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let tls = tls(&self.listen)?;
+        if let Some(file) = self.cells {
+            return serve_cells(file, &self.database, &self.listen, tls).await;
+        }
         let installation = Installation::open(&self.database).await?;
         let tenant = installation.tenant("default").await?;
         if !installation.has_keys(tenant).await? {
@@ -109,6 +122,86 @@ pub(super) async fn serve(
         },
         () = out_of_order(intake, &stop, &why) => Err(stopped(&why).unwrap_or_else(|| "the log stopped".into())),
     }
+}
+
+/// Serves every cell until a signal asks it to stop. One that cannot be opened is tried again, and the others are served meanwhile.
+async fn serve_cells(
+    file: PathBuf,
+    database: &DatabaseArgs,
+    listen: &ListenArgs,
+    tls: Option<Arc<Tls>>,
+) -> Result<(), Failure> {
+    let directory = Directory::read(&file)?;
+    let stop = stop_signal();
+    let claim = listen.auth.jwt_tenant_claim.clone();
+    let door = Arc::new(Door::new(file, directory.clone(), claim, random_ids()));
+    let listener = bind(listen.listen).await?;
+    let mut tasks = JoinSet::new();
+    for (name, cell) in directory.cells {
+        let args = DatabaseArgs {
+            database: cell.database()?,
+            archive: Some(cell.archive()),
+            keys: Some(cell.keys),
+            ..database.clone()
+        };
+        tasks.spawn(serve_cell(name, args, listen.clone(), Arc::clone(&door), stop.clone()));
+    }
+    tasks.spawn({
+        let (door, stop) = (Arc::clone(&door), stop.clone());
+        async move { door.follow(stop).await }
+    });
+    // Who comes before is answered when the first cell is open, or when it is clear that none can be for now.
+    let _ = tokio::time::timeout(AGAIN, stop.run_until_cancelled(door.first_opened())).await;
+    output::remark(&format!("listening on {}://{}", listen.tls.scheme(), listener.local_addr()?));
+    let most = listen.max_connections.map_or_else(files::connections, NonZeroUsize::get);
+    serving::serve(listener, door.router(), random_ids(), most, listen.proxies.clone(), tls, stop).await;
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    Ok(())
+}
+
+/// Serves a cell until the token is cancelled, from when it can be opened.
+async fn serve_cell(
+    name: String,
+    args: DatabaseArgs,
+    listen: ListenArgs,
+    door: Arc<Door>,
+    stop: CancellationToken,
+) {
+    let mut told = None;
+    while !stop.is_cancelled() {
+        let opened = open_cell(&name, &args, &listen, &door, &stop).await;
+        let Err(Failure { message: why, .. }) = opened else { return };
+        if told.as_ref() != Some(&why) {
+            tracing::error!(why, cell = name, "a cell cannot be served; it is tried again");
+            told = Some(why);
+        }
+        let _ = stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+    }
+}
+
+async fn open_cell(
+    name: &str,
+    args: &DatabaseArgs,
+    listen: &ListenArgs,
+    door: &Door,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let installation = Installation::open(args).await?;
+    installation.find_segments().await?;
+    let gate = installation.gate(&listen.auth)?;
+    let outbound = installation.outbound(&listen.outbound)?;
+    let cosigning = installation.cosigning(listen.witnesses.clone())?;
+    let reports = listen.reports.map(usize::from);
+    let router = installation.router(gate, outbound.clone(), reports, stop.clone());
+    let projections = installation.app.projections.clone();
+    door.open(name, router, installation.shared_admin(), projections).await?;
+    tracing::info!(cell = name, "a cell is served");
+    let days = listen.keep_refusals_days;
+    let running = installation.run(stop.clone(), listen.automations, outbound, days);
+    tokio::join!(running, cosigning.run(stop.clone()));
+    Ok(installation.close().await?)
 }
 
 /// Why the log stopped, if it did.

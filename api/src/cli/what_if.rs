@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::moment::{MomentArgs, definition};
+use super::moment::{MomentArgs, definition, rates};
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
 use crate::domain::{Language, Violation};
@@ -47,13 +47,11 @@ impl WhatIf {
             let hypothesis = hypothesis.map_err(|problem| refused(&self.file, problem.violations()))?;
             let span = hypothesis.span;
             let app = &installation.app;
-            let company = app.companies.then(tenant, at.effective_at, at.known_position).await?;
-            let rates = company.rates_on(at.effective_at.date_naive());
             let query = WhatIfQuery {
                 at,
                 filter: CohortFilter::default(),
                 hypothesis,
-                convert: rates.map(|rates| (rates.clone(), rates.base.clone())),
+                convert: rates(&installation, tenant, &at).await?,
                 zones: app.zones.clone(),
                 most_customers: MOST_CUSTOMERS,
             };

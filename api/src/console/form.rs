@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use super::gateway::ApiError;
 use super::i18n::Locale;
 use crate::domain::Language;
 
@@ -120,6 +121,10 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
                 let told = if told(name).is_empty() { "CNY" } else { told(name) };
                 html! { label { (caption) input name=(name) value=(told) maxlength="3"; } }
             }
+            _ if name.ends_with("sha256") => {
+                let from = locale.text("从文件计算 SHA-256", "Compute the SHA-256 from a file");
+                html! { label { (caption) input name=(name) value=(told(name)) required[required] data-digest=(from); } }
+            }
             _ => html! { label { (caption) input name=(name) value=(told(name)) required[required]; } },
         },
     }
@@ -205,6 +210,22 @@ pub(super) fn body(locale: Locale, fields: &Fields) -> Value {
         put(&mut body, path, value);
     }
     Value::Object(listed(body))
+}
+
+/// The JSON that was typed into a field; `title` says that it is none, and the detail from where on.
+///
+/// # Errors
+/// The problem, as the API would tell it.
+pub(super) fn json_of(locale: Locale, title: &str, text: &str) -> Result<Value, ApiError> {
+    serde_json::from_str(text).map_err(|error| {
+        let place = match locale.language {
+            Language::Zh => format!("第 {} 行第 {} 列起无法读取。", error.line(), error.column()),
+            Language::En => {
+                format!("It cannot be read from line {}, column {} on.", error.line(), error.column())
+            }
+        };
+        ApiError::unusable(title, &place)
+    })
 }
 
 /// The texts that a field holds several of, each between commas.

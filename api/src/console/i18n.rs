@@ -220,6 +220,9 @@ impl Locale {
         match role {
             "delivery" => self.text("交付", "Delivery"),
             "service" => self.text("客服", "Service"),
+            "finance" => self.text("财务", "Finance"),
+            "marketing" => self.text("市场", "Marketing"),
+            "advisor" => self.text("顾问", "Advisor"),
             "team" => self.text("团队", "Team"),
             other => other,
         }

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use super::Console;
 use super::address::{HOME, POSITION, encoded};
 use super::gateway::{ApiError, CommandHeaders};
 use super::i18n::Locale;
+use super::script::imported_by;
 use super::session::{ConsoleSession, PageQuery, cookie_of, to_sign_in};
 use crate::domain::Language;
 
@@ -119,9 +120,20 @@ impl Layout {
         self.console.api.get(&self.session, path).await
     }
 
+    /// Asks for an answer as it is written.
+    pub(super) async fn text(&self, path: &str) -> Result<String, ApiError> {
+        let bytes = self.console.api.bytes(&self.session, path).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Now.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.console.clock)()
+    }
+
     /// Which day it is for the reader.
     pub(super) fn today(&self) -> NaiveDate {
-        self.locale.today((self.console.clock)())
+        self.locale.today(self.now())
     }
 
     /// Distinguishes a form from the next one, so that sending it twice does it once.
@@ -153,6 +165,11 @@ impl Layout {
     pub(super) fn pipeline(&self, key: &str) -> &Value {
         let mut all = self.pipelines["items"].as_array().into_iter().flatten();
         all.find(|one| one["key"] == key).unwrap_or(&Value::Null)
+    }
+
+    /// What a pipeline is called; one that nothing is known of by its key.
+    pub(super) fn pipeline_name<'a>(&'a self, key: &'a str) -> &'a str {
+        self.pipeline(key)["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(key)
     }
 
     /// Whether the user has one of these roles.
@@ -308,7 +325,10 @@ fn document(locale: Locale, title: &str, content: &Markup, script: Option<&str>)
                 title { (title) " · Waymark" }
                 link rel="stylesheet" href="/console/style.css";
                 link rel="icon" href="data:,";
-                @if let Some(script) = script { script type="module" src={ "/console/script/" (script) } {} }
+                @if let Some(script) = script {
+                    @for import in imported_by(script) { link rel="modulepreload" href={ "/console/script/" (import) }; }
+                    script type="module" src={ "/console/script/" (script) } {}
+                }
             }
             body { (content) }
         }

@@ -61,6 +61,7 @@ pub(crate) fn router(api: Router, ids: IdGenerator, clock: Clock) -> Router {
         .route("/console/sign-out", post(pages::sign_in::leave))
         .route("/console/language/{language}", get(pages::sign_in::speak))
         .route("/console/boards/{pipeline}", get(pages::board::show))
+        .route("/console/choices/{pipeline}", get(pages::choices::show))
         .route("/console/figures/{pipeline}", get(pages::figures::show))
         .route("/console/figures/{pipeline}/changes/customers", get(pages::figures::changes::customers))
         .route("/console/figures/{pipeline}/{tab}", get(pages::figures::tab).post(pages::figures::send))
@@ -84,6 +85,10 @@ pub(crate) fn router(api: Router, ids: IdGenerator, clock: Clock) -> Router {
         .route("/console/imports/{id}/undo", post(pages::imports::undo))
         .route("/console/settings", get(pages::settings::home))
         .route("/console/settings/{section}", get(pages::settings::show))
+        .route(
+            "/console/settings/pipelines/versions",
+            get(pages::settings::publishing::show).post(pages::settings::publishing::send),
+        )
         .route("/console/settings/{section}/{act}", get(pages::settings::again).post(pages::settings::act))
         .route("/console/live", get(pages::live::stream))
         .route("/console/script/{name}", get(script::module))

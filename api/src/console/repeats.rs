@@ -38,12 +38,12 @@ pub(super) const LARGEST_UPLOAD: usize = 64 * 1024 * 1024;
 
 /// Answers to forms, by what was sent.
 #[derive(Default)]
-pub(super) struct Repeats(Mutex<HashMap<Fingerprint, Kept>>);
+pub(super) struct Repeats(Mutex<HashMap<Fingerprint, StoredForm>>);
 
 /// SHA-256 over who sent a form, where to, and what it says.
 type Fingerprint = [u8; 32];
 
-struct Kept {
+struct StoredForm {
     since: DateTime<Utc>,
     answer: Arc<Turn<Option<Answer>>>,
 }
@@ -72,7 +72,7 @@ impl Repeats {
             {
                 all.remove(&oldest);
             }
-            let kept = all.entry(form).or_insert_with(|| Kept { since: now, answer: Arc::default() });
+            let kept = all.entry(form).or_insert_with(|| StoredForm { since: now, answer: Arc::default() });
             Arc::clone(&kept.answer)
         };
         answer.lock_owned().await

@@ -413,3 +413,284 @@ async fn figures_say_how_many_cycles_are_undecided_and_losses_lead_to_the_deals_
     let wrong = browser.get(&format!("{figures}/losses?by=mood")).await;
     assert_eq!(wrong.status, 422, "{}", wrong.text);
 }
+
+#[tokio::test]
+async fn a_version_is_checked_published_compared_and_withdrawn() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench
+        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
+        .await;
+    bench.catch_up().await;
+    let browser = signed_in(&bench, &admin);
+    let here = "/console/settings/pipelines/versions";
+    let page = browser.get(&format!("{here}?pipeline=landian-6")).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains("&quot;entry_stage&quot;: &quot;first_contact&quot;"), "{}", page.text);
+    assert!(!page.text.contains(r#"value="publish""#), "what was not checked is not published");
+    let mut definition = bench.get(&admin, "/v1/pipelines/landian-6").await.json();
+    definition["stages"][0]["stagnant_after_seconds"] = json!(172_800);
+    let send = async |definition: &Value, more: &[(&str, &str)]| {
+        let definition = definition.to_string();
+        let form = [("pipeline", "landian-6"), ("definition", definition.as_str())];
+        browser.post(here, &[&form, more].concat()).await
+    };
+    let checked = send(&definition, &[("act", "check")]).await;
+    assert_eq!(checked.status, 200, "{}", checked.text);
+    for told in ["可以发布", "停滞时限", "2天", r#"value="publish""#] {
+        assert!(checked.text.contains(told), "{told}: {}", checked.text);
+    }
+    assert_eq!(
+        count(&bench, &admin, "/v1/pipelines/landian-6/versions").await,
+        1,
+        "a check publishes nothing"
+    );
+
+    // A stage that somebody is in cannot go without saying where to.
+    let mut less = definition.clone();
+    less["stages"].as_array_mut().unwrap().retain(|stage| stage["id"] != "first_contact");
+    less["transitions"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|way| way["from"] != "first_contact" && way["to"] != "first_contact");
+    less["entry_stage"] = json!("need_confirmed");
+    less["automations"] = json!([]);
+    let refused = send(&less, &[("act", "check")]).await;
+    assert!(
+        refused.text.contains("不能发布") && !refused.text.contains(r#"value="publish""#),
+        "{}",
+        refused.text
+    );
+    assert!(
+        refused.text.contains(r#"name="map[0].to""#)
+            && refused.text.contains(&format!("/console/customers/{id}")),
+        "{}",
+        refused.text
+    );
+    let no_json =
+        browser.post(here, &[("pipeline", "landian-6"), ("definition", "{"), ("act", "check")]).await;
+    assert_eq!(no_json.status, 422);
+    assert!(no_json.text.contains("第 1 行"), "{}", no_json.text);
+
+    let ahead = [("act", "publish"), ("once", "a"), ("effective_from:instant", "2099-01-01T00:00")];
+    let published = send(&definition, &ahead).await;
+    assert_eq!(published.status, 303, "{}", published.text);
+    bench.catch_up().await;
+    let shown = browser.get(published.header("location")).await;
+    assert!(
+        shown.text.contains("尚未生效") && shown.text.contains("/console/settings/pipelines/withdraw"),
+        "{}",
+        shown.text
+    );
+    let compared = browser.get("/console/settings/pipelines?pipeline=landian-6&version=2&against=1").await;
+    assert!(compared.text.contains("停滞时限") && compared.text.contains("2天"), "{}", compared.text);
+    let withdrawal = [("id", "landian-6"), ("version", "2"), ("reason", "日期不对"), ("once", "b")];
+    let withdrawn = browser.post("/console/settings/pipelines/withdraw", &withdrawal).await;
+    assert_eq!(withdrawn.status, 303, "{}", withdrawn.text);
+    bench.catch_up().await;
+    let shown = browser.get(withdrawn.header("location")).await;
+    assert!(shown.text.contains("已撤回") && !shown.text.contains("尚未生效"), "{}", shown.text);
+
+    let same = send(
+        &bench.get(&admin, "/v1/pipelines/landian-6").await.json(),
+        &[("act", "publish"), ("once", "c")],
+    )
+    .await;
+    assert_eq!(same.status, 200);
+    assert!(same.text.contains("没有可发布的内容"), "{}", same.text);
+    let rep = bench.key("rep:li", &[Role::Rep]).await;
+    let form = [("pipeline", "landian-6"), ("definition", "{}"), ("act", "publish")];
+    assert_eq!(signed_in(&bench, &rep).post(here, &form).await.status, 403);
+}
+
+#[tokio::test]
+async fn orders_owners_and_duplicates_are_kept_from_the_page_of_a_customer() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let customer = |name: &str| json!({"pipeline": "landian-6", "name": name, "owner": "rep:li"});
+    let id = bench.register(&admin, &customer("上海海港食品有限公司")).await;
+    let [same, other] = [
+        bench.register(&admin, &customer("海港食品（上海）有限公司")).await,
+        bench.register(&admin, &customer("上海海港食品厂")).await,
+    ];
+    bench.catch_up().await;
+    let browser = signed_in(&bench, &admin);
+    let here = format!("/console/customers/{id}");
+    let page = browser.get(&here).await;
+    assert!(
+        page.text.contains(&format!("{here}?duplicates=1#duplicates")) && !page.text.contains(&same),
+        "{}",
+        page.text
+    );
+    let order = [
+        ("version", "1"),
+        ("once", "a"),
+        ("kind", "order"),
+        ("amount.amount", "1200.50"),
+        ("amount.currency", "CNY"),
+        ("reference", "SO-1"),
+    ];
+    let done = browser.post(&format!("{here}/transactions"), &order).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    let owner = [("version", "2"), ("once", "b"), ("to", "rep:wu"), ("reason", "换区")];
+    let done = browser.post(&format!("{here}/owner-changes"), &owner).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    bench.catch_up().await;
+    let page = browser.get(&format!("{here}?duplicates=1")).await;
+    for told in
+        ["SO-1", "CNY 1,200.50", "<strong>wu</strong>", &format!("/console/customers/{same}"), "公司名称"]
+    {
+        assert!(page.text.contains(told), "{told}: {}", page.text);
+    }
+    let merge = [("version", "3"), ("once", "c"), ("absorbed", same.as_str()), ("reason", "人工确认")];
+    let done = browser.post(&format!("{here}/merges"), &merge).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    bench.catch_up().await;
+    let wrong = browser.post(&format!("{here}/merges"), &[("absorbed", "nobody"), ("once", "d")]).await;
+    assert!(wrong.status.is_client_error() && wrong.text.contains(r#"value="nobody""#), "{}", wrong.text);
+    let distinct = [("other", other.as_str()), ("reason", "人工确认"), ("once", "e")];
+    assert_eq!(browser.post(&format!("{here}/distinctions"), &distinct).await.status, 303);
+    bench.catch_up().await;
+    let page = browser.get(&format!("{here}?duplicates=1")).await;
+    assert!(page.text.contains("没有发现可能重复的客户"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn holds_name_the_customers_they_keep() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench
+        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
+        .await;
+    let held =
+        bench.post(&admin, &format!("/v1/customers/{id}/legal-holds"), &json!({"ground": "Case 7"})).await;
+    assert_eq!(held.status, 200, "{}", held.text);
+    let before = bench.get(&admin, "/v1/audit/legal-holds").await.json();
+    assert_eq!(before["items"][0]["customer"], json!(id), "holds are told before any read model is folded");
+    bench.catch_up().await;
+    let auditor = bench.key("auditor:zheng", &[Role::Auditor]).await;
+    let holds = bench.get(&auditor, "/v1/audit/legal-holds").await.json();
+    assert_eq!(holds["items"][0]["customer_name"], "海港食品");
+    let page = signed_in(&bench, &auditor).get("/console/audit/legal-holds").await;
+    assert!(page.text.contains(">海港食品</a>"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn what_filters_can_be_is_offered_in_words() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let customer = json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li", "source": "fair", "tier": "A"});
+    bench.register(&admin, &customer).await;
+    let team = json!({"key": "east", "name": {"zh": "华东组", "en": "East"}, "members": ["li"]});
+    assert!(bench.post(&admin, "/v1/admin/teams", &team).await.status.is_success());
+    bench.catch_up().await;
+    let browser = signed_in(&bench, &admin);
+    let board = browser.get("/console/boards/landian-6").await.text;
+    assert!(board.contains(r#"data-choices="/console/choices/landian-6""#), "{board}");
+    let choices = browser.get("/console/choices/landian-6").await.text;
+    for choice in [
+        r#"<datalist data-of="owner"><option value="rep:li" label="li">"#,
+        r#"<option value="east" label="华东组">"#,
+        r#"<option value="fair""#,
+        r#"<option value="A""#,
+    ] {
+        assert!(choices.contains(choice), "{choice}: {choices}");
+    }
+}
+
+#[tokio::test]
+async fn stages_of_a_board_stand_under_their_phases_and_a_whole_column_is_of_its_pipeline() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    for number in 0..21 {
+        bench.register(&admin, &json!({"pipeline": "landian-6", "name": format!("客户{number}")})).await;
+    }
+    bench.catch_up().await;
+    let board = signed_in(&bench, &admin).get("/console/boards/landian-6").await.text;
+    assert_eq!(
+        board.matches(r#"<span class="phase">销售中</span>"#).count(),
+        1,
+        "said once, where it begins: {board}"
+    );
+    assert!(board.contains("/console/customers?pipeline=landian-6&amp;stage=first_contact"), "{board}");
+    assert!(board.contains("蓝点客户状态"), "{board}");
+}
+
+#[tokio::test]
+async fn a_workbook_is_recognized_previewed_and_imported_as_people_keep_it() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.merge_range(0, 0, 0, 6, "2026年客户跟进表", &rust_xlsxwriter::Format::new()).unwrap();
+    let rows = [
+        ["客户编号", "客户名称", "阶段", "更新日期", "预计金额（万元）", "业务员", "联系电话"],
+        ["C1", "晴川食品", "初步接触", "2026年1月5日", "12", "王小明", "13800138001"],
+        ["C1", "晴川食品", "已报价", "2026/1/20", "11.8", "王小明", "13800138001"],
+        ["合计", "", "", "", "23.8", "", ""],
+    ];
+    for (row, cells) in rows.iter().enumerate() {
+        for (column, cell) in cells.iter().enumerate() {
+            sheet.write(row as u32 + 1, column as u16, *cell).unwrap();
+        }
+    }
+    let file = book.save_to_buffer().unwrap();
+    let browser = signed_in(&bench, &admin);
+    let send = async |fields: &[(&str, &str)]| {
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            body.extend(
+                format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .into_bytes(),
+            );
+        }
+        body.extend(b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.xlsx\"\r\n\r\n");
+        body.extend(&file);
+        body.extend(b"\r\n--x--\r\n");
+        let call = bench.call(Method::POST, "/console/imports").header("cookie", &browser.cookies);
+        call.header("sec-fetch-site", "same-origin")
+            .body("multipart/form-data; boundary=x", body)
+            .send()
+            .await
+    };
+    let seen = send(&[("act", "look"), ("pipeline", "")]).await;
+    assert_eq!(seen.status, 200, "{}", seen.text);
+    for (field, column) in [
+        ("case", "客户编号"),
+        ("status", "阶段"),
+        ("time", "更新日期"),
+        ("name", "客户名称"),
+        ("owner", "业务员"),
+        ("phone", "联系电话"),
+        ("amount", "预计金额（万元）"),
+        ("currency", "CNY"),
+    ] {
+        let filled = format!(r#"name="{field}" list="columns" value="{column}""#);
+        assert!(seen.text.contains(&filled), "{filled}: {}", seen.text);
+    }
+    assert!(
+        seen.text.contains("表头所在行：2") && seen.text.contains("<th scope=\"row\">C1</th>"),
+        "{}",
+        seen.text
+    );
+    let named = [
+        ("pipeline", "east"),
+        ("case", "客户编号"),
+        ("status", "阶段"),
+        ("time", "更新日期"),
+        ("name", "客户名称"),
+        ("owner", "业务员"),
+        ("amount", "预计金额（万元）"),
+        ("phone", "联系电话"),
+    ];
+    let preview = send(&[&named[..], &[("act", "preview")]].concat()).await;
+    assert_eq!(preview.status, 200, "{}", preview.text);
+    for told in ["rep:王小明", "CNY 118,000", "晴川食品", "不能为空", "1 × "] {
+        assert!(preview.text.contains(told), "{told}: {}", preview.text);
+    }
+    let whole = send(&[&named[..], &[("act", "import")]].concat()).await;
+    assert_eq!(whole.status, 422, "the row of totals refuses the file: {}", whole.text);
+    let done = send(&[&named[..], &[("act", "import"), ("skip_bad", "true")]].concat()).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    bench.catch_up().await;
+    let found = bench.get(&admin, "/v1/customers?external_id=C1").await.json();
+    let customer = &found["items"][0];
+    assert_eq!(
+        (&customer["name"], &customer["amount"], &customer["owner"]["id"]),
+        (&json!("晴川食品"), &json!({"amount": "118000", "currency": "CNY"}), &json!("王小明"))
+    );
+}

@@ -65,6 +65,7 @@ impl<'a> Office<'a> {
                 supervisors: [team.supervisor.to_owned()].into(),
                 members: team.members.iter().map(|member| (*member).to_owned()).collect(),
                 regions: BTreeSet::new(),
+                functions: std::collections::BTreeMap::new(),
             }))
             .await?;
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use waymark_domain::customer::automation_state::TaskState;
 use waymark_domain::customer::command::{
     AddDocument, Amendment, Command, CompleteTask, Correct, Decision, FollowUp, Note, Override, Plan,
-    Reactivate, Register, Release, Settle, Shown, Transition,
+    Reactivate, Register, Release, Settle, SuppliedEvidence, Transition,
 };
 use waymark_domain::customer::event::{ContactKind, Money, OnConflict};
 use waymark_domain::pipeline::{Pipeline, demanded_evidence};
@@ -22,7 +22,7 @@ use crate::auth::store::hex;
 
 /// What is known of a customer of the story.
 #[derive(Default)]
-struct Known {
+struct StoryCustomer {
     id: Uuid,
     last_move: Option<Uuid>,
     request: Option<Uuid>,
@@ -33,7 +33,7 @@ pub(super) struct Stage<'a> {
     app: &'a App,
     tenant: TenantId,
     pipeline: &'a Pipeline,
-    customers: HashMap<u32, Known>,
+    customers: HashMap<u32, StoryCustomer>,
 }
 
 impl<'a> Stage<'a> {
@@ -53,11 +53,11 @@ impl<'a> Stage<'a> {
     pub(super) async fn play(&mut self, scene: &Scene) -> Result<(), AppError> {
         if let Act::Register { pooled } = scene.act {
             let id = self.register(scene, pooled).await?;
-            self.customers.insert(scene.customer, Known { id, ..Known::default() });
+            self.customers.insert(scene.customer, StoryCustomer { id, ..StoryCustomer::default() });
             return Ok(());
         }
         // One whose registration was refused has no story.
-        let Some(Known { id, last_move, request }) = self.customers.get(&scene.customer) else {
+        let Some(StoryCustomer { id, last_move, request }) = self.customers.get(&scene.customer) else {
             return Ok(());
         };
         let (id, last_move, request) = (*id, *last_move, *request);
@@ -244,7 +244,7 @@ impl<'a> Stage<'a> {
             change: Amendment::Target { to: to.to_owned(), sub_status: None },
             reason: self.say(cast::CORRECT, scene),
             on_conflict: OnConflict::Reject,
-            shown: Shown::default(),
+            shown: SuppliedEvidence::default(),
         })
     }
 

@@ -1,9 +1,13 @@
 //! Everything that a tenant has recorded, in the formats that other tools read: streamed, page by page, and pinned to a position
 //! of the log, so that the same request gives the same bytes again.
 
+#[cfg(test)]
+mod contract;
 mod csv;
 mod customers;
 mod entered;
+mod exporter;
+mod format;
 mod manifest;
 mod ocel;
 mod parquet;
@@ -27,8 +31,8 @@ use waymark_projections::{AsOf, CohortFilter};
 
 use crate::app::{App, AppError, Caller};
 use crate::checkpoint_signer::CheckpointSignerError;
-use table::TableWriter;
 
+pub use format::Format;
 pub use manifest::{Manifest, manifest};
 
 /// How many pieces wait for a slow reader before the export does.
@@ -47,23 +51,6 @@ pub enum Kind {
     Stays,
     /// The customers.
     Customers,
-}
-
-/// In which format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// RFC 4180.
-    Csv,
-    /// A JSON document a line.
-    Ndjson,
-    /// Apache Parquet.
-    Parquet,
-    /// An Excel workbook.
-    Xlsx,
-    /// IEEE 1849: a trace a journey.
-    Xes,
-    /// OCEL 2.0 in JSON.
-    OcelJson,
 }
 
 /// A request for an export.
@@ -142,53 +129,6 @@ impl Kind {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, kind)| kind)
-    }
-}
-
-impl Format {
-    /// The formats there are.
-    pub const ALL: [Self; 6] =
-        [Self::Csv, Self::Ndjson, Self::Parquet, Self::Xlsx, Self::Xes, Self::OcelJson];
-
-    /// The format of a word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == word)
-    }
-
-    /// The word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
-            Self::Parquet => "parquet",
-            Self::Xlsx => "xlsx",
-            Self::Xes => "xes",
-            Self::OcelJson => "ocel-json",
-        }
-    }
-
-    /// The media type.
-    #[must_use]
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8",
-            Self::Ndjson => "application/x-ndjson",
-            Self::Parquet => "application/vnd.apache.parquet",
-            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            Self::Xes => "application/xml",
-            Self::OcelJson => "application/vnd.ocel+json",
-        }
-    }
-
-    /// What a file's name ends with.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::OcelJson => "json",
-            other => other.as_str(),
-        }
     }
 }
 
@@ -322,14 +262,6 @@ async fn write(
     outlet: &mut PieceWriter,
 ) -> Result<(), ExportError> {
     let asked = ExportRequest::new(app, caller, export).await?;
-    let writer: Box<dyn TableWriter> = match export.format {
-        Format::Xes => return process::xes(&asked, outlet).await,
-        Format::OcelJson => return process::ocel(&asked, outlet).await,
-        Format::Csv => Box::new(csv::Csv::new(export.bom, export.escape_formulas)),
-        Format::Ndjson => Box::new(csv::Ndjson::default()),
-        Format::Parquet => Box::new(parquet::Parquet::default()),
-        Format::Xlsx => Box::new(xlsx::Xlsx::new(export.kind.as_str())),
-    };
-    rows::table(&asked, writer, outlet).await?;
+    export.format.exporter(export).write(&asked, outlet).await?;
     outlet.flush().await
 }

@@ -3,11 +3,13 @@
 
 use std::collections::HashSet;
 
+use futures::future::BoxFuture;
 use waymark_projections::board::CustomerReport;
 use waymark_projections::dwell::ExportedMove;
 
 use super::customers::{CUSTOMER, Customers, customer_row};
 use super::entered::{Entered, attributes};
+use super::exporter::Exporter;
 use super::ocel::Ocel;
 use super::rows::{Moves, Stay, Stays};
 use super::table::Cell;
@@ -112,7 +114,32 @@ fn of_customer(customer: &CustomerReport, pipeline: Option<&str>) -> Page {
 }
 
 /// XES: a trace a journey; where customers are exported, a trace a customer, with all that their table says of it.
-pub(super) async fn xes(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(), ExportError> {
+pub(super) struct XesExporter;
+
+impl Exporter for XesExporter {
+    fn write<'a>(
+        self: Box<Self>,
+        asked: &'a ExportRequest<'a>,
+        outlet: &'a mut PieceWriter,
+    ) -> BoxFuture<'a, Result<(), ExportError>> {
+        Box::pin(xes(asked, outlet))
+    }
+}
+
+/// OCEL: what there is of each type is said before the first object, so that events are read three times.
+pub(super) struct OcelExporter;
+
+impl Exporter for OcelExporter {
+    fn write<'a>(
+        self: Box<Self>,
+        asked: &'a ExportRequest<'a>,
+        outlet: &'a mut PieceWriter,
+    ) -> BoxFuture<'a, Result<(), ExportError>> {
+        Box::pin(ocel(asked, outlet))
+    }
+}
+
+async fn xes(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(), ExportError> {
     let (mut log, mut text) = (Xes::new(attributes(asked.export.kind)), String::new());
     Xes::begin(&mut text);
     if asked.export.kind == Kind::Customers {
@@ -128,8 +155,7 @@ pub(super) async fn xes(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> 
         }
     }
     log.end(&mut text);
-    give(0, &mut text, outlet).await?;
-    outlet.flush().await
+    give(0, &mut text, outlet).await
 }
 
 async fn customers_as_traces(
@@ -152,8 +178,7 @@ async fn customers_as_traces(
     Ok(())
 }
 
-/// OCEL: what there is of each type is told before the first object, so events are read three times.
-pub(super) async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(), ExportError> {
+async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(), ExportError> {
     let (mut log, mut text) = (Ocel::new(attributes(asked.export.kind)), String::new());
     let of_customers = asked.export.kind == Kind::Customers;
     let mut entries = Entries::new(asked).await?;
@@ -198,8 +223,7 @@ pub(super) async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) ->
         give(if of_customers { 0 } else { page.len() }, &mut text, outlet).await?;
     }
     Ocel::end(&mut text);
-    give(0, &mut text, outlet).await?;
-    outlet.flush().await
+    give(0, &mut text, outlet).await
 }
 
 async fn give(rows: usize, text: &mut String, outlet: &mut PieceWriter) -> Result<(), ExportError> {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read as _;
 
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use waymark_projections::dwell::{Endings, ExportedMove, MoveCursor, Window};
 use waymark_projections::stats::journeys::ended;
 
 use super::customers::{CUSTOMER, Customers, customer_row};
+use super::exporter::Exporter;
 use super::table::{Cell, Column, ColumnType, TableWriter, column};
 use super::{ExportError, ExportRequest, Kind, PIECE, PieceWriter};
 use crate::app::{AppError, Viewer};
@@ -77,10 +79,22 @@ const STAY: [Column; 16] = [
     column("entered_event", Text),
 ];
 
-/// Writes a table.
-pub(super) async fn table(
+/// Exports tables by what writes their rows.
+pub(super) struct TableExporter<W>(pub(super) W);
+
+impl<W: TableWriter + 'static> Exporter for TableExporter<W> {
+    fn write<'a>(
+        self: Box<Self>,
+        asked: &'a ExportRequest<'a>,
+        outlet: &'a mut PieceWriter,
+    ) -> BoxFuture<'a, Result<(), ExportError>> {
+        Box::pin(table(asked, self.0, outlet))
+    }
+}
+
+async fn table(
     asked: &ExportRequest<'_>,
-    mut writer: Box<dyn TableWriter>,
+    mut writer: impl TableWriter,
     outlet: &mut PieceWriter,
 ) -> Result<(), ExportError> {
     let columns: &[Column] = match asked.export.kind {

@@ -19,11 +19,12 @@ use crate::problem::Problem;
 const LONGEST_KEY: usize = 255;
 
 /// The routes beside questions that do not listen to `Idempotency-Key`, with the reason why a repeat is harmless.
-const KEYLESS: [(&str, &str); 6] = [
+const KEYLESS: [(&str, &str); 7] = [
     ("/v1/sessions", "nobody is known yet whose key it would be; a link opens one session"),
     ("/v1/consumers/{name}/acknowledgements", "what is acknowledged already is acknowledged"),
     ("/mcp", "the key of a proposal stands among the arguments of its tool"),
     ("/v1/me/session", "the session that asks is over afterwards"),
+    ("/v1/imports/columns", "nothing is written"),
     ("/v1/imports", "the same file again brings only what is missing"),
     ("/v1/customers/import", "the same file again brings only what is missing"),
 ];

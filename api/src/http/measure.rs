@@ -37,8 +37,8 @@ fn recorder() -> Option<&'static PrometheusHandle> {
 /// Folds what was recorded into its summaries now and then, until the token is cancelled: between two folds every
 /// duration stands by itself, so without it they would heap up where nobody asks for the metrics.
 pub async fn fold(stop: CancellationToken) {
-    let mut beat = tokio::time::interval(FOLD_EVERY);
-    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+    let mut ticks = tokio::time::interval(FOLD_EVERY);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Some(recorder) = recorder() {
             recorder.run_upkeep();
         }

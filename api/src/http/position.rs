@@ -98,6 +98,7 @@ pub(super) const OF_NO_POSITION: &[(&str, &str)] = &[
 pub(super) const COMMANDS_OF_NO_POSITION: &[(&str, &str)] = &[
     ("/mcp", "What a tool did is answered with its own, by the route that the tool is."),
     ("/v1/bulk", "Each line is answered with its own."),
+    ("/v1/imports/columns", "What a file seems to be, which is in no log."),
     (
         "/v1/sessions",
         "Whose tenant it is becomes known by the code alone; a session is looked up in the log where it is new.",

@@ -13,7 +13,7 @@ use utoipa::openapi::{ObjectBuilder, Required, Type};
 use crate::domain::{PerField, ProfileField};
 
 /// Which texts of a profile a request has.
-pub type Which = fn(ProfileField) -> bool;
+pub type FieldSelection = fn(ProfileField) -> bool;
 
 /// Every text of the profile.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn every(_: ProfileField) -> bool {
 
 /// Parameters of a query string, with those of the texts of the profile after the one of that name.
 #[must_use]
-pub fn parameters_after(name: &str, which: Which, mut own: Vec<Parameter>) -> Vec<Parameter> {
+pub fn parameters_after(name: &str, which: FieldSelection, mut own: Vec<Parameter>) -> Vec<Parameter> {
     let texts = ProfileField::ALL.into_iter().filter(|field| which(*field)).map(|field| {
         ParameterBuilder::new()
             .name(field.key())
@@ -42,13 +42,13 @@ pub fn parameters_after(name: &str, which: Which, mut own: Vec<Parameter>) -> Ve
 #[derive(Debug)]
 pub struct Beside<'a, D, T> {
     of: D,
-    which: Which,
+    which: FieldSelection,
     texts: &'a mut PerField<T>,
 }
 
 impl<'a, D, T> Beside<'a, D, T> {
     /// Reads as the deserializer does, and puts aside into `texts` those texts of the profile that a request has.
-    pub fn new(of: D, which: Which, texts: &'a mut PerField<T>) -> Self {
+    pub fn new(of: D, which: FieldSelection, texts: &'a mut PerField<T>) -> Self {
         Self { of, which, texts }
     }
 

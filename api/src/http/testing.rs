@@ -43,7 +43,7 @@ pub(crate) struct Bench {
     router: Router,
     /// One report at a time.
     pub(crate) admission: Arc<Admission>,
-    app: App,
+    pub(crate) app: App,
     admin: Arc<AdminStore>,
     pub(crate) outbound: Arc<Outbound>,
     messages: Arc<OutboundStore>,

@@ -63,17 +63,61 @@ impl AmountFault {
     }
 }
 
+/// Words for ten thousand and a hundred million.
+const UNITS: [(&str, u32); 2] = [("万", 10_000), ("亿", 100_000_000)];
+
+/// Currencies by the signs and words that stand before or after a number. Signs that several currencies share tell none.
+const SIGNS: [(&str, Option<&str>); 14] = [
+    ("人民币", Some("CNY")),
+    ("美元", Some("USD")),
+    ("港元", Some("HKD")),
+    ("港币", Some("HKD")),
+    ("欧元", Some("EUR")),
+    ("日元", Some("JPY")),
+    ("US$", Some("USD")),
+    ("HK$", Some("HKD")),
+    ("€", Some("EUR")),
+    ("£", Some("GBP")),
+    ("元", Some("CNY")),
+    ("¥", None),
+    ("￥", None),
+    ("$", None),
+];
+
+/// What one is in a column of this name, such as ten thousand in one called 金额（万元）, and the currency that the name tells.
+pub(super) fn unit(column: &str) -> (Decimal, Option<&'static str>) {
+    let word = SIGNS.iter().find(|(word, code)| code.is_some() && column.contains(word));
+    let currency = word.and_then(|(_, code)| *code);
+    // 万 alone stands in words that are no unit.
+    let is_unit = |word: &str| {
+        let before = |ends: &str| column.contains(&format!("{word}{ends}"));
+        before("元") || before("美元") || before(")") || before("）")
+    };
+    let named = UNITS.into_iter().chain([("千", 1_000)]).find(|(word, _)| is_unit(word));
+    (named.map_or(Decimal::ONE, |(_, size)| Decimal::from(size)), currency)
+}
+
 /// The money that a cell tells of, with the currency that it names itself, that of the column beside it, or that of the file.
-pub(super) fn money(text: &str, beside: Option<&str>, of_file: Option<&str>) -> Result<Money, AmountFault> {
+/// `unit` is what one is in its column.
+pub(super) fn money(
+    text: &str,
+    unit: Decimal,
+    beside: Option<&str>,
+    of_file: Option<&str>,
+) -> Result<Money, AmountFault> {
     let shown = text.trim();
     let (text, own) = without_currency(shown);
+    // A unit in the cell counts before that of its column.
+    let own_unit = UNITS.into_iter().find_map(|(sign, size)| Some((text.strip_suffix(sign)?, size)));
+    let (number, unit) = own_unit.map_or((text, unit), |(number, size)| (number.trim(), Decimal::from(size)));
     // What is written out keeps its places.
-    let amount = match text.strip_suffix('万') {
-        Some(number) => (decimal(number.trim())? * Decimal::from(10_000)).normalize(),
-        None => decimal(text)?,
+    let amount = match decimal(number)? {
+        amount if unit == Decimal::ONE => amount,
+        amount => amount.checked_mul(unit).ok_or(AmountFault::Malformed)?.normalize(),
     };
     let beside = beside.map(str::trim).filter(|code| !code.is_empty());
     let currency = beside.or(own).or(of_file).ok_or(AmountFault::NoCurrency)?.to_ascii_uppercase();
+    let currency = if currency == "RMB" { "CNY".to_owned() } else { currency };
     if contradicts(shown, &currency) {
         return Err(AmountFault::OtherCurrency);
     }
@@ -95,7 +139,7 @@ fn contradicts(text: &str, currency: &str) -> bool {
     signs.iter().any(|(sign, is_written_so)| text.contains(sign) && !is_written_so)
 }
 
-/// A text without a currency's code or sign before or after it, and the code. Signs that several currencies share tell none.
+/// A text without a currency's code or sign before or after it, and the code.
 fn without_currency(text: &str) -> (&str, Option<&str>) {
     let is_code = |part: &str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
     if let Some((code, rest)) = text.split_at_checked(3)
@@ -108,8 +152,6 @@ fn without_currency(text: &str) -> (&str, Option<&str>) {
     {
         return (rest.trim(), Some(code));
     }
-    const SIGNS: [(&str, Option<&str>); 6] =
-        [("€", Some("EUR")), ("£", Some("GBP")), ("元", Some("CNY")), ("¥", None), ("￥", None), ("$", None)];
     for (sign, code) in SIGNS {
         if let Some(rest) = text.strip_prefix(sign).or_else(|| text.strip_suffix(sign)) {
             return (rest.trim(), code);
@@ -154,7 +196,8 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Result<String, AmountFault> {
-        money(text, None, Some("USD")).map(|money| format!("{} {}", money.amount, money.currency))
+        money(text, Decimal::ONE, None, Some("USD"))
+            .map(|money| format!("{} {}", money.amount, money.currency))
     }
 
     #[test]
@@ -169,11 +212,38 @@ mod tests {
             ("€99", "99 EUR"),
             ("12.5万", "125000 USD"),
             ("3万元", "30000 CNY"),
+            ("1.2亿元", "120000000 CNY"),
+            ("5 万美元", "50000 USD"),
+            ("RMB 83,000", "83000 CNY"),
+            ("人民币 5,000.00", "5000.00 CNY"),
+            ("HK$ 800", "800 HKD"),
             ("1 234.5", "1234.5 USD"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");
         }
-        assert_eq!(money("5", Some("eur"), Some("USD")).unwrap().currency, "EUR");
+        assert_eq!(money("5", Decimal::ONE, Some("eur"), Some("USD")).unwrap().currency, "EUR");
+    }
+
+    #[test]
+    fn a_columns_name_tells_its_unit_and_currency_and_a_cell_its_own() {
+        for (column, size, currency) in [
+            ("意向金额(万元)", 10_000, Some("CNY")),
+            ("金额（万）", 10_000, None),
+            ("合同额/千元", 1_000, Some("CNY")),
+            ("预算（万美元）", 10_000, Some("USD")),
+            ("金额（元）", 1, Some("CNY")),
+            ("万达订单金额", 1, None),
+            ("Amount", 1, None),
+        ] {
+            assert_eq!(unit(column), (Decimal::from(size), currency), "{column}");
+        }
+        let (unit, currency) = unit("金额（万元）");
+        let shown = |text: &str| {
+            money(text, unit, None, currency).map(|money| format!("{} {}", money.amount, money.currency))
+        };
+        assert_eq!(shown("15").as_deref(), Ok("150000 CNY"));
+        assert_eq!(shown("20万").as_deref(), Ok("200000 CNY"), "the cell says the unit itself");
+        assert_eq!(shown("99999999999999999999999999"), Err(AmountFault::Malformed));
     }
 
     #[test]
@@ -182,17 +252,17 @@ mod tests {
         assert_eq!(shown("12,5"), Err(AmountFault::Ambiguous));
         assert_eq!(shown("much"), Err(AmountFault::Malformed));
         assert_eq!(shown(""), Err(AmountFault::Malformed));
-        assert_eq!(money("5", None, None), Err(AmountFault::NoCurrency));
+        assert_eq!(money("5", Decimal::ONE, None, None), Err(AmountFault::NoCurrency));
     }
 
     #[test]
     fn a_sign_of_another_currency_is_refused_and_never_taken_for_the_one_of_the_file() {
         assert_eq!(shown("¥1,234"), Err(AmountFault::OtherCurrency));
-        assert_eq!(money("$5", None, Some("CNY")), Err(AmountFault::OtherCurrency));
-        assert_eq!(money("$5", Some("cny"), None), Err(AmountFault::OtherCurrency));
+        assert_eq!(money("$5", Decimal::ONE, None, Some("CNY")), Err(AmountFault::OtherCurrency));
+        assert_eq!(money("$5", Decimal::ONE, Some("cny"), None), Err(AmountFault::OtherCurrency));
         for (text, currency) in [("$5", "HKD"), ("$5", "MXN"), ("￥5", "CNY"), ("¥5", "JPY"), ("£5", "GBP")]
         {
-            assert_eq!(money(text, None, Some(currency)).unwrap().currency, currency, "{text}");
+            assert_eq!(money(text, Decimal::ONE, None, Some(currency)).unwrap().currency, currency, "{text}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use csv::StringRecord;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use waymark_domain::Label;
 use waymark_domain::customer::event::Money;
@@ -29,8 +30,10 @@ pub(super) struct Columns {
     moves: Moves,
     actor: Option<usize>,
     details: Vec<(Detail, usize)>,
-    /// The currency of amounts that name none, where the mapping names a currency and no column.
+    /// The currency of amounts that name none, where the mapping names a currency and no column, or the column's name does.
     currency: Option<String>,
+    /// What one is in the column of amounts.
+    unit: Decimal,
     fields: Vec<(String, usize)>,
     /// Everything else goes into the row's note.
     rest: Vec<usize>,
@@ -48,7 +51,7 @@ enum Moves {
 
 /// What a row says.
 #[derive(Debug)]
-pub(super) struct Said<'a> {
+pub(super) struct ParsedRow<'a> {
     pub(super) case: &'a str,
     /// Each status with its instant; the status is empty where the pipeline's first one is meant.
     pub(super) moves: Vec<(&'a str, DateTime<Utc>)>,
@@ -72,10 +75,12 @@ pub(super) struct Place<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
+/// What people put into a cell that says nothing.
+const BLANK: [&str; 7] = ["", "-", "--", "–", "—", "——", "/"];
 /// How many columns of a file are named where one is missing.
 const MOST_NAMED: usize = 50;
 
-impl Said<'_> {
+impl ParsedRow<'_> {
     /// Whether it says that a customer is there and not what happened to it.
     pub(super) fn is_of_a_list(&self) -> bool {
         self.listed
@@ -106,6 +111,10 @@ impl Columns {
                 Err(error) => return Err(error),
             }
         }
+        let (unit, named) =
+            mapping.details.get(&Detail::Amount).map_or((Decimal::ONE, None), |name| amount::unit(name));
+        // What the column says of itself counts before what is said of the file.
+        let currency = named.map(str::to_owned).or(currency);
         let fields = mapping.fields.iter().map(|(key, column)| Ok((key.clone(), find("field", column)?)));
         let fields = fields.collect::<Result<Vec<_>, ImportError>>()?;
         let mut used = vec![case];
@@ -114,7 +123,7 @@ impl Columns {
         used.extend(details.iter().map(|(_, at)| *at));
         used.extend(fields.iter().map(|(_, at)| *at));
         let rest = (0..names.len()).filter(|at| !used.contains(at)).collect();
-        Ok(Self { names, case, moves, actor, details, currency, fields, rest })
+        Ok(Self { names, case, moves, actor, details, currency, unit, fields, rest })
     }
 
     /// How many columns the header has.
@@ -139,7 +148,7 @@ impl Columns {
         place: Place<'_>,
         mapping: &Mapping,
         describing: &Describing,
-    ) -> Result<Said<'a>, BadRow> {
+    ) -> Result<ParsedRow<'a>, BadRow> {
         let cell = |at: usize| record.get(at).unwrap_or_default().trim();
         let bad = |field: &str, at: usize, code: &str, message, mend| BadRow {
             line: place.line,
@@ -217,7 +226,10 @@ impl Columns {
             cells.push(cell);
             Ok(())
         };
-        for (detail, at) in self.details.iter().filter(|(_, at)| !cell(*at).is_empty()) {
+        let is_empty = |detail: Detail, at: usize| {
+            BLANK.contains(&cell(at)) || detail == Detail::Owner && is_nobody(cell(at))
+        };
+        for (detail, at) in self.details.iter().filter(|(detail, at)| !is_empty(*detail, *at)) {
             let said = match detail {
                 Detail::Currency => continue,
                 Detail::Amount => Cell::Amount(self.amount(record, *at).map_err(|fault| {
@@ -241,13 +253,13 @@ impl Columns {
             return Err(bad("note", width, "text-too-long", message, mend));
         }
         let listed = matches!(self.moves, Moves::Standing(_));
-        Ok(Said { case, moves, actor, listed, note, cells })
+        Ok(ParsedRow { case, moves, actor, listed, note, cells })
     }
 
     fn amount(&self, record: &StringRecord, at: usize) -> Result<Money, amount::AmountFault> {
         let column = self.details.iter().find(|(detail, _)| *detail == Detail::Currency);
         let beside = column.and_then(|(_, at)| record.get(*at));
-        amount::money(record.get(at).unwrap_or_default(), beside, self.currency.as_deref())
+        amount::money(record.get(at).unwrap_or_default(), self.unit, beside, self.currency.as_deref())
     }
 
     /// What the other columns say: the text of a lone one as it stands, several as a JSON object.
@@ -303,6 +315,12 @@ impl Moves {
             Self::Standing(status) => status.iter().copied().collect(),
         }
     }
+}
+
+/// Whether a cell for an owner says that there is none.
+fn is_nobody(text: &str) -> bool {
+    let plain = text.trim_matches(['(', ')', '（', '）', ' ']).to_lowercase();
+    matches!(plain.as_str(), "无" | "暂无" | "未分配" | "待分配" | "none" | "nobody" | "unassigned" | "n/a")
 }
 
 fn is_currency(text: &str) -> bool {

@@ -134,8 +134,14 @@ impl Details {
         self.texts.is_empty() && self.amount.is_none() && self.fields.is_empty() && self.tags.is_empty()
     }
 
-    fn text(&self, detail: Detail) -> Option<&str> {
+    /// What the rows say of one thing.
+    pub(super) fn text(&self, detail: Detail) -> Option<&str> {
         self.texts.get(&detail).map(|(_, text)| &**text)
+    }
+
+    /// What the deal may be worth.
+    pub(super) fn amount(&self) -> Option<&Money> {
+        self.amount.as_ref().map(|(_, amount)| amount)
     }
 
     /// The id in another system, where a column of its own says it.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use waymark_domain::Label;
 use waymark_domain::customer::command::{ChangeDetails, Register};
-use waymark_domain::customer::{Customer, CustomerEvent, Known};
+use waymark_domain::customer::{Customer, CustomerDetails, CustomerEvent};
 use waymark_domain::tags;
 use waymark_eventstore::{Entry, Position, Query};
 
@@ -18,7 +18,7 @@ use super::read::{Case, Row};
 use crate::app::{AppError, decode_customer_event};
 
 /// How many events of a customer are read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// What a case is in the log.
 pub(super) enum Located {
@@ -40,7 +40,7 @@ pub(super) struct KnownCustomer {
     /// The moves that were recorded in the pipeline, whatever corrected them since.
     moves: BTreeMap<(DateTime<Utc>, String), u64>,
     /// What else is known; read where the file says something of it.
-    known: Option<Known>,
+    known: Option<CustomerDetails>,
 }
 
 impl Import {
@@ -105,7 +105,7 @@ impl Import {
             let page = self
                 .app
                 .store
-                .read_matching(self.caller.tenant, &query, read_to, Position::MAX, PAGE)
+                .read_matching(self.caller.tenant, &query, read_to, Position::MAX, ENTRIES_PER_PAGE)
                 .await?;
             for entry in &page {
                 read_to = entry.position;
@@ -127,7 +127,7 @@ impl Import {
                     made.insert(recorded.id, (recorded.effective_at, stage));
                 }
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 let mut moves = BTreeMap::new();
                 for entered in made.into_values() {
                     *moves.entry(entered).or_insert(0) += 1;

@@ -12,8 +12,10 @@ mod columns;
 mod decide;
 mod describe;
 mod details;
+mod header;
 mod job;
 mod locate;
+mod look;
 mod names;
 mod pipeline;
 mod read;
@@ -37,6 +39,7 @@ use waymark_eventstore::TenantId;
 use crate::app::{App, AppError};
 
 pub use details::Detail;
+pub use look::{Look, look};
 pub use report::{BadRow, Phase, Problems, Progress, Report, Sample};
 pub use run::run;
 pub use source::Detected;
@@ -78,6 +81,17 @@ pub struct Mapping {
     pub preview: bool,
     /// Whether rows are customers without a history, rather than changes.
     pub without_history: bool,
+}
+
+impl Mapping {
+    /// The columns that it names. The currency may be one that no column is called by.
+    fn columns(&self) -> Vec<&str> {
+        let one = [Some(&self.case), self.status.as_ref(), self.time.as_ref(), self.actor.as_ref()];
+        let one = one.into_iter().flatten().chain(self.details.values());
+        let listed = self.entered.iter().map(|(column, _)| column);
+        let fields = self.fields.iter().map(|(_, column)| column);
+        one.chain(listed).chain(fields).map(String::as_str).collect()
+    }
 }
 
 /// How a file is written, where that is declared and not told by what it holds.

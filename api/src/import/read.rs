@@ -9,7 +9,7 @@ use csv::StringRecord;
 use sha2::{Digest, Sha256};
 use waymark_domain::Label;
 
-use super::columns::{Columns, Place, Said, shortened};
+use super::columns::{Columns, ParsedRow, Place, shortened};
 use super::describe::Describing;
 use super::details::Details;
 use super::source::{Detected, Records};
@@ -68,7 +68,7 @@ struct Digesting<R> {
 }
 
 /// What a file is being read into.
-struct Reading {
+struct FileReader {
     file: File,
     texts: Texts,
     by_case: HashMap<Arc<str>, usize>,
@@ -86,7 +86,7 @@ pub(super) fn read(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
     let mut digesting = Digesting { inner: source, digest: Sha256::new() };
-    let records = Records::open(&mut digesting, &mapping.format, &mapping.case)?;
+    let records = Records::open(&mut digesting, &mapping.format, &|name| name == mapping.case)?;
     let mut file = read_records(records, mapping, describing, most_statuses, progress)?;
     file.digest = digesting.digest.finalize().into();
     Ok(file)
@@ -99,14 +99,14 @@ fn read_records(
     most_statuses: Option<usize>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
+    let wanted = mapping.columns();
+    let has = |row: &StringRecord| {
+        wanted.iter().filter(|name| row.iter().any(|cell| cell.trim() == **name)).count()
+    };
+    let Some(header) = records.header(&has, wanted.len())? else { return Err(ImportError::Empty) };
+    let columns = Columns::find(&header, mapping)?;
     let mut record = StringRecord::new();
-    if !records.next(&mut record)? {
-        return Err(ImportError::Empty);
-    }
-    let columns = Columns::find(&record, mapping)?;
-    let mut detected = std::mem::take(&mut records.detected);
-    detected.columns = record.iter().map(|name| name.trim().to_owned()).collect();
-    let mut reading = Reading::new(detected, most_statuses);
+    let mut reading = FileReader::new(std::mem::take(&mut records.detected), most_statuses);
     let may_be_short = records.may_be_short();
     while records.next(&mut record)? {
         let sheet = reading.file.detected.sheet.clone();
@@ -141,7 +141,7 @@ fn read_records(
     Ok(file)
 }
 
-impl Reading {
+impl FileReader {
     fn new(detected: Detected, most_statuses: Option<usize>) -> Self {
         let file = File {
             detected,
@@ -160,7 +160,7 @@ impl Reading {
         self.file.bad.push(bad);
     }
 
-    fn take(&mut self, said: Said<'_>, place: Place<'_>) -> Result<(), ImportError> {
+    fn take(&mut self, said: ParsedRow<'_>, place: Place<'_>) -> Result<(), ImportError> {
         let last = said.moves.iter().map(|(_, at)| *at).max().unwrap_or(place.now);
         let case = self.texts.keep(said.case);
         let actor = self.texts.keep(said.actor);
@@ -437,6 +437,74 @@ mod tests {
         let missing = Format { sheet: Some("Other".into()), ..Format::default() };
         let error = read_bytes(&bytes, &Mapping { format: missing, ..mapping() }).unwrap_err();
         assert!(matches!(error, ImportError::NoSheet { ref found, .. } if *found == ["Notes", "Deals"]));
+    }
+
+    #[test]
+    fn titles_above_the_header_are_passed_over_and_a_sheet_is_found_by_its_columns() {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let notes = book.add_worksheet().set_name("说明").unwrap();
+        notes.write(0, 0, "请看第二个工作表").unwrap();
+        let sheet = book.add_worksheet().set_name("跟进表").unwrap();
+        let plain = rust_xlsxwriter::Format::new();
+        sheet.merge_range(0, 0, 0, 3, "2026年客户跟进表", &plain).unwrap();
+        // Groups of columns stand in a row of their own, one of them over both rows.
+        sheet.merge_range(1, 0, 2, 0, "case", &plain).unwrap();
+        sheet.merge_range(1, 1, 1, 2, "跟进", &plain).unwrap();
+        for (column, name) in [(1, "status"), (2, "time"), (3, "who")] {
+            sheet.write(2, column, name).unwrap();
+        }
+        // Two rows of one customer, whose cell is merged over both.
+        sheet.merge_range(3, 0, 4, 0, "A", &plain).unwrap();
+        for (row, status, time) in
+            [(3, "新", "2024年1月1日"), (4, "已报价", "2024-01-02"), (5, "新", "2024-01-03")]
+        {
+            sheet.write(row, 1, status).unwrap();
+            sheet.write(row, 2, time).unwrap();
+        }
+        sheet.write(5, 0, "B").unwrap();
+        let file = read_bytes(&book.save_to_buffer().unwrap(), &mapping()).unwrap();
+        assert!(file.bad.is_empty(), "{:?}", file.bad);
+        assert_eq!((file.detected.sheet.as_deref(), file.detected.header_row), (Some("跟进表"), 3));
+        assert_eq!(file.detected.columns, ["case", "status", "time", "who"]);
+        let expected = [("A", "新", "2024-01-01"), ("A", "已报价", "2024-01-02"), ("B", "新", "2024-01-03")];
+        assert_eq!(moves(&file), expected.map(|(id, status, at)| (id, status, at.to_owned())));
+        assert_eq!(file.cases[1].rows[0].row, 6, "rows are counted as the spreadsheet does");
+    }
+
+    #[test]
+    fn a_title_above_a_text_file_is_passed_over_and_lines_are_counted_with_it() {
+        let text = "Deals of 2024,,,\n,,,\ncase,status,time,who\nA,New,2024-01-01,li\nB,,2024-01-02,li\n";
+        let file = read_bytes(text.as_bytes(), &mapping()).unwrap();
+        assert_eq!(file.detected.header_row, 3);
+        assert_eq!(moves(&file), [("A", "New", "2024-01-01".to_owned())]);
+        assert_eq!((file.bad[0].line, file.bad[0].row), (5, 5));
+        let other = "a title\none,two,three\n1,2,3\n";
+        let error = read_bytes(other.as_bytes(), &mapping()).unwrap_err();
+        assert!(
+            matches!(error, ImportError::NoColumn { ref found, .. } if *found == ["one", "two", "three"]),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_stroke_in_a_cell_of_a_detail_says_nothing_and_a_column_tells_its_unit() {
+        let text = "case,status,time,who,金额（万元）,name,owner\nA,New,2024-01-01,,1.5,-,（未分配）\nB,New,2024-01-01,,-,Beta,王\n";
+        let details = [
+            (Detail::Amount, "金额（万元）".to_owned()),
+            (Detail::Name, "name".to_owned()),
+            (Detail::Owner, "owner".to_owned()),
+        ]
+        .into();
+        let file = read_bytes(text.as_bytes(), &Mapping { details, ..mapping() }).unwrap();
+        assert!(file.bad.is_empty(), "{:?}", file.bad);
+        let amounts = file
+            .cases
+            .iter()
+            .map(|case| case.details.amount().map(|amount| format!("{} {}", amount.amount, amount.currency)));
+        assert_eq!(amounts.collect::<Vec<_>>(), [Some("15000 CNY".to_owned()), None]);
+        assert_eq!(file.cases[0].details.text(Detail::Name), None);
+        let owners: Vec<_> = file.cases.iter().map(|case| case.details.text(Detail::Owner)).collect();
+        assert_eq!(owners, [None, Some("王")], "who says that there is no owner names none");
     }
 
     #[test]

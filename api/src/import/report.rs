@@ -7,8 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Label;
+use waymark_domain::customer::event::Money;
 use waymark_domain::pipeline::Ending;
 use waymark_projections::BilingualText;
+use waymark_projections::board::MoneyReport;
 
 use super::source::Detected;
 
@@ -94,6 +96,14 @@ pub struct Sample {
     pub effective_at: DateTime<Utc>,
     /// Who did it; empty where nobody is named.
     pub actor: String,
+    /// What the customer is called; null where no column says it.
+    pub name: Option<String>,
+    /// Whose it is, as `rep:li` or `pool:KEY`; null where nobody is named.
+    #[schema(example = "rep:li")]
+    pub owner: Option<String>,
+    /// What the deal may be worth; null where no column says it.
+    #[schema(value_type = Option<MoneyReport>)]
+    pub amount: Option<Money>,
     /// Whether it `creates` the customer, `moves` it, `changes` what is known of it beside, or is `refused`.
     #[schema(example = "creates")]
     pub outcome: &'static str,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use waymark_domain::Label;
 use waymark_domain::pipeline::{MOST_STAGES, Stage};
+use waymark_domain::{Label, Owner};
 use waymark_eventstore::{Entry, Position, StoreError};
 
 use super::decide::{Decided, Rules};
@@ -18,7 +18,7 @@ use super::locate::{self, Located};
 use super::pipeline::{Change, pipelines, publish, with_pipeline};
 use super::read::{self, Case, File};
 use super::report::sum_up;
-use super::{BadRow, ImportError, MOST_SAMPLES, Mapping, Phase, Progress, Report, Sample};
+use super::{BadRow, Detail, ImportError, MOST_SAMPLES, Mapping, Phase, Progress, Report, Sample};
 use crate::app::{App, AppError, Caller};
 
 /// How many bad rows are named where they refuse a file.
@@ -166,9 +166,13 @@ impl Import {
         let (total, mut bad, mut cases, mut done) = (file.rows, file.bad, Vec::new(), 0);
         let mut seen: HashMap<String, Arc<str>> = HashMap::new();
         let mut outcomes = stream::iter(file.cases)
-            .map(|case| async move { self.look_at(case, may_know).await })
+            .map(|case| {
+                let import = self.clone();
+                tokio::spawn(async move { import.look_at(case, may_know).await })
+            })
             .buffered(IN_FLIGHT);
-        while let Some(mut outcome) = outcomes.try_next().await? {
+        while let Some(outcome) = outcomes.next().await {
+            let mut outcome = outcome.map_err(|error| AppError::Unreadable(error.to_string()))??;
             done += outcome.case.rows.len() as u64;
             progress(Progress { phase: Phase::Checking, done, total });
             self.refuse_twice(&mut outcome, &mut seen);
@@ -294,6 +298,12 @@ fn sample(outcome: &Outcome, report: &mut Report) {
             stage: row.status.to_string(),
             effective_at: row.at,
             actor: row.actor.to_string(),
+            name: outcome.case.details.text(Detail::Name).map(str::to_owned),
+            owner: outcome.case.details.owner().map(|owner| match owner {
+                Owner::Rep(id) => format!("rep:{id}"),
+                Owner::Pool(key) => format!("pool:{key}"),
+            }),
+            amount: outcome.case.details.amount().cloned(),
             outcome: what,
         });
     }

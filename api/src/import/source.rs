@@ -1,6 +1,7 @@
 //! From the bytes of a file to records of texts: what is packed is unpacked, and characters, separators and sheets are told by
 //! what the file holds.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Cursor, Read};
 
 use csv::StringRecord;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::charset::{self, Transcoded};
+use super::header::{HEADER_WITHIN, HeaderScore, IsWanted};
 use super::workbook::{self, SheetRow};
 use super::{Format, ImportError};
 
@@ -39,6 +41,8 @@ pub struct Detected {
     pub separator: Option<String>,
     /// The sheet that is read; none of a text file.
     pub sheet: Option<String>,
+    /// The row of the header, as a spreadsheet counts. What stands above it is titles and is not read.
+    pub header_row: u64,
     /// The columns, as the header names them.
     pub columns: Vec<String>,
 }
@@ -47,6 +51,8 @@ pub struct Detected {
 pub(super) struct Records<'a> {
     pub(super) detected: Detected,
     rows: Rows<'a>,
+    /// Records that were read to find the header, with their lines and rows.
+    waiting: VecDeque<(u64, u64, StringRecord)>,
     /// The line on which the last record began, and its row as spreadsheets count.
     pub(super) line: u64,
     pub(super) row: u64,
@@ -91,43 +97,53 @@ enum Rows<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Opens a file, plain or packed. `case` is a column that its header must have.
-    pub(super) fn open(source: impl Read + 'a, format: &Format, case: &str) -> Result<Self, ImportError> {
+    /// Opens a file, plain or packed. `is_wanted` knows a column that its header must have.
+    pub(super) fn open(
+        source: impl Read + 'a,
+        format: &Format,
+        is_wanted: &IsWanted<'_>,
+    ) -> Result<Self, ImportError> {
         let mut buffered = BufReader::with_capacity(1 << 16, source);
         let gzip = buffered.fill_buf()?.starts_with(&[0x1f, 0x8b]);
         let unpacked: Box<dyn Read + 'a> =
             if gzip { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
-        let mut records = Self::unpacked(unpacked, format, case)?;
+        let mut records = Self::unpacked(unpacked, format, is_wanted)?;
         records.detected.gzip = gzip;
         Ok(records)
     }
 
-    fn unpacked(mut source: Box<dyn Read + 'a>, format: &Format, case: &str) -> Result<Self, ImportError> {
+    fn unpacked(
+        mut source: Box<dyn Read + 'a>,
+        format: &Format,
+        is_wanted: &IsWanted<'_>,
+    ) -> Result<Self, ImportError> {
         let mut begin = Vec::new();
         (&mut source).take(LOOKED_AT as u64).read_to_end(&mut begin)?;
         if begin.starts_with(b"PK\x03\x04") {
-            return Self::workbook(begin, source, format);
+            return Self::workbook(begin, source, format, is_wanted);
         }
         if begin.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
             return Err(ImportError::NotWorkbook("it is an .xls file of before 2007".to_owned()));
         }
-        Self::text(begin, source, format, case)
+        Self::text(begin, source, format, is_wanted)
     }
 
     fn workbook(
         mut bytes: Vec<u8>,
         source: Box<dyn Read + 'a>,
         format: &Format,
+        is_wanted: &IsWanted<'_>,
     ) -> Result<Self, ImportError> {
         source.take(MOST_WORKBOOK_BYTES).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MOST_WORKBOOK_BYTES {
             return Err(ImportError::NotWorkbook(format!("it has more than {MOST_WORKBOOK_BYTES} bytes")));
         }
-        let sheet = workbook::read(bytes, format.sheet.as_deref())?;
+        let sheet = workbook::read(bytes, format.sheet.as_deref(), is_wanted)?;
         let detected = Detected { format: "xlsx".to_owned(), sheet: Some(sheet.name), ..Detected::default() };
         Ok(Self {
             detected,
             rows: Rows::Sheet(sheet.rows.into_iter()),
+            waiting: VecDeque::new(),
             line: 0,
             row: 0,
             skipped_lines: 0,
@@ -141,7 +157,7 @@ impl<'a> Records<'a> {
         begin: Vec<u8>,
         source: Box<dyn Read + 'a>,
         format: &Format,
-        case: &str,
+        is_wanted: &IsWanted<'_>,
     ) -> Result<Self, ImportError> {
         let whole = begin.len() < LOOKED_AT;
         let detected = match format.encoding {
@@ -153,7 +169,7 @@ impl<'a> Records<'a> {
         let header = first_lines(&begin, detected);
         let (declared, header) = declared_separator(&header);
         let line_end = LineEnd::of(header);
-        let separator = declared.unwrap_or_else(|| likely_separator(header, case));
+        let separator = declared.unwrap_or_else(|| likely_separator(header, is_wanted));
         let mark = if begin.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         let mut begin = Cursor::new(begin);
         begin.set_position(mark);
@@ -178,6 +194,7 @@ impl<'a> Records<'a> {
         Ok(Self {
             detected,
             rows: Rows::Text(Box::new(reader)),
+            waiting: VecDeque::new(),
             line: 0,
             row: 0,
             skipped_lines,
@@ -187,8 +204,42 @@ impl<'a> Records<'a> {
         })
     }
 
+    /// The row that names the columns: of the first rows the one with most of the `names` that are looked for, which are `all` at
+    /// most, or the fullest where none has any. None where the file has no rows.
+    pub(super) fn header(
+        &mut self,
+        names: &HeaderScore<'_>,
+        all: usize,
+    ) -> Result<Option<StringRecord>, ImportError> {
+        let (mut rows, mut best) = (Vec::new(), (0, 0, 0));
+        let mut record = StringRecord::new();
+        while rows.len() < HEADER_WITHIN && self.next(&mut record)? {
+            let found = names(&record);
+            let filled = record.iter().filter(|cell| !cell.trim().is_empty()).count();
+            // Of equals the first one; how full it is counts only where no name is found.
+            let score = (found, if found == 0 { filled } else { 0 });
+            if rows.is_empty() || score > (best.0, best.1) {
+                best = (score.0, score.1, rows.len());
+            }
+            rows.push((self.line, self.row, std::mem::take(&mut record)));
+            if found == all {
+                break;
+            }
+        }
+        let mut rows = rows.into_iter().skip(best.2);
+        let Some((_, row, header)) = rows.next() else { return Ok(None) };
+        self.waiting.extend(rows);
+        self.detected.header_row = row;
+        self.detected.columns = header.iter().map(|name| name.trim().to_owned()).collect();
+        Ok(Some(header))
+    }
+
     /// The next record that has anything in it. False at the end.
     pub(super) fn next(&mut self, record: &mut StringRecord) -> Result<bool, ImportError> {
+        if let Some((line, row, next)) = self.waiting.pop_front() {
+            (self.line, self.row, *record) = (line, row, next);
+            return Ok(true);
+        }
         loop {
             match &mut self.rows {
                 Rows::Sheet(rows) => {
@@ -260,13 +311,14 @@ fn declared_separator(header: &str) -> (Option<u8>, &str) {
     }
 }
 
-/// The separator by which the header has the column that is looked for; else the one that it has most of.
-fn likely_separator(header: &str, case: &str) -> u8 {
+/// The separator by which one of the first rows has a column that is looked for; else the one that a row has most of.
+fn likely_separator(header: &str, is_wanted: &IsWanted<'_>) -> u8 {
     let count = |separator: u8| {
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).delimiter(separator).from_reader(header.as_bytes());
-        let first = reader.records().next().and_then(Result::ok).unwrap_or_default();
-        (first.iter().any(|name| name.trim() == case), first.len())
+        let mut reader = csv::ReaderBuilder::new();
+        let reader = reader.has_headers(false).flexible(true).delimiter(separator);
+        let mut reader = reader.from_reader(header.as_bytes());
+        let rows = reader.records().take(HEADER_WITHIN).map_while(Result::ok);
+        rows.map(|row| (row.iter().any(|name| is_wanted(name.trim())), row.len())).max().unwrap_or_default()
     };
     let counted = SEPARATORS.iter().map(|separator| (count(*separator), *separator));
     // Of equals the first one, which is the comma.
@@ -303,7 +355,7 @@ mod tests {
     use super::*;
 
     fn records(text: impl Read) -> Result<u64, ImportError> {
-        let mut records = Records::open(text, &Format::default(), "case")?;
+        let mut records = Records::open(text, &Format::default(), &|name| name == "case")?;
         let (mut record, mut rows) = (StringRecord::new(), 0);
         while records.next(&mut record)? {
             rows += 1;

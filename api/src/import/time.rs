@@ -3,7 +3,9 @@
 //! What can be read in one way alone is read. A date that can be read in two ways, such as 03/05/2026, is refused with the
 //! parameter that says which it is.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeDelta, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeDelta, Utc,
+};
 use chrono_tz::Tz;
 use waymark_domain::instant::is_leap_second;
 use waymark_domain::{Label, Zones};
@@ -109,6 +111,11 @@ impl TimeFault {
     }
 }
 
+/// What a text with an offset names.
+fn with_offset(read: DateTime<FixedOffset>) -> Result<DateTime<Utc>, TimeFault> {
+    if is_leap_second(&read.naive_local()) { Err(TimeFault::LeapSecond) } else { Ok(read.to_utc()) }
+}
+
 impl TimeRules {
     /// The instant that a text names; finer digits than microseconds are cut.
     pub(super) fn instant(&self, text: &str) -> Result<DateTime<Utc>, TimeFault> {
@@ -122,10 +129,7 @@ impl TimeRules {
             return instant;
         }
         if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-            return match is_leap_second(&instant.naive_local()) {
-                true => Err(TimeFault::LeapSecond),
-                false => Ok(instant.to_utc()),
-            };
+            return with_offset(instant);
         }
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return self.digits(text);
@@ -137,7 +141,7 @@ impl TimeRules {
     /// A text in the shape that was declared; none where it does not fit.
     fn by_format(&self, text: &str, format: &str) -> Option<Result<DateTime<Utc>, TimeFault>> {
         if let Ok(instant) = DateTime::parse_from_str(text, format) {
-            return Some(Ok(instant.to_utc()));
+            return Some(with_offset(instant));
         }
         let local = NaiveDateTime::parse_from_str(text, format)
             .or_else(|_| NaiveDate::parse_from_str(text, format).map(|day| day.and_time(NaiveTime::MIN)));
@@ -412,6 +416,14 @@ mod tests {
         }
         for leap in ["2016-12-31T23:59:60Z", "2016-12-31 23:59:60", "2026-06-30T12:34:60+08:00"] {
             assert_eq!(plain.instant(leap), Err(TimeFault::LeapSecond), "{leap}");
+        }
+        // In a shape that was declared, too.
+        for (format, leap) in [
+            ("%d/%m/%Y %H:%M:%S", "31/12/2016 23:59:60"),
+            ("%d/%m/%Y %H:%M:%S %z", "31/12/2016 23:59:60 +0000"),
+        ] {
+            let declared = TimeRules { format: Some(format.to_owned()), ..plain.clone() };
+            assert_eq!(declared.instant(leap), Err(TimeFault::LeapSecond), "{leap}");
         }
         assert_eq!(plain.instant("1969-12-31"), Err(TimeFault::OutOfRange));
     }

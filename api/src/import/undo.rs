@@ -19,7 +19,7 @@ use super::job::IN_FLIGHT;
 use crate::app::{Action, App, AppError, Caller, CommandMeta, CustomerCommand, decode_customer_event};
 
 /// Entries read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 /// How many customers that were kept are named.
 const NAMED: usize = 1_000;
 /// How often a customer that others change meanwhile is looked at again.
@@ -167,14 +167,15 @@ async fn customers_of(app: &App, caller: &Caller, import: Uuid) -> Result<Vec<Uu
     let query = Query::tag(tags::import(import));
     let (mut customers, mut after) = (Vec::new(), 0);
     loop {
-        let page = app.store.read_matching(caller.tenant, &query, after, Position::MAX, PAGE).await?;
+        let page =
+            app.store.read_matching(caller.tenant, &query, after, Position::MAX, ENTRIES_PER_PAGE).await?;
         for entry in &page {
             after = entry.position;
             let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
             customers
                 .extend(envelope.subject.strip_prefix("customer/").and_then(|id| id.parse::<Uuid>().ok()));
         }
-        if page.len() < PAGE as usize {
+        if page.len() < ENTRIES_PER_PAGE as usize {
             return Ok(customers);
         }
     }
@@ -264,13 +265,16 @@ impl Undo<'_> {
         let query = Query::tag(tags::customer(customer));
         let (mut brought, mut after) = (Brought::default(), 0);
         loop {
-            let page =
-                self.app.store.read_matching(self.caller.tenant, &query, after, Position::MAX, PAGE).await?;
+            let page = self
+                .app
+                .store
+                .read_matching(self.caller.tenant, &query, after, Position::MAX, ENTRIES_PER_PAGE)
+                .await?;
             for entry in &page {
                 after = entry.position;
                 self.note(&mut brought, entry)?;
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 return Ok(brought);
             }
         }

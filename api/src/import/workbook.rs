@@ -6,9 +6,12 @@ use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 use csv::StringRecord;
 
 use super::ImportError;
+use super::header::{HEADER_WITHIN, IsWanted};
 
 /// The most columns that are read; a spreadsheet ends at 16,384.
 const MOST_COLUMNS: u32 = 1_000;
+/// The most rows that merged cells are spread over.
+const MOST_MERGED: usize = 2_000_000;
 
 /// A row of a sheet, with its number as the spreadsheet counts.
 pub(super) type SheetRow = (u64, StringRecord);
@@ -19,13 +22,18 @@ pub(super) struct Sheet {
     pub(super) rows: Vec<SheetRow>,
 }
 
-/// Reads one sheet: that of a name, or the first one.
-pub(super) fn read(bytes: Vec<u8>, wanted: Option<&str>) -> Result<Sheet, ImportError> {
+/// Reads one sheet: that of a name, or the first one with a column near its top that is looked for, or the first one. A cell that was merged
+/// over several rows stands in each of them.
+pub(super) fn read(
+    bytes: Vec<u8>,
+    wanted: Option<&str>,
+    is_wanted: &IsWanted<'_>,
+) -> Result<Sheet, ImportError> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| not_a_workbook(&error))?;
     let names = book.sheet_names();
     let name = match wanted {
         Some(wanted) => names.iter().find(|name| *name == wanted).cloned(),
-        None => names.first().cloned(),
+        None => likely_sheet(&mut book, &names, is_wanted)?,
     };
     let Some(name) = name else {
         return Err(ImportError::NoSheet { sheet: wanted.unwrap_or_default().to_owned(), found: names });
@@ -50,7 +58,69 @@ pub(super) fn read(bytes: Vec<u8>, wanted: Option<&str>) -> Result<Sheet, Import
             record.push_field(&text);
         }
     }
+    drop(cells);
+    spread_merged(&mut book, &name, &mut rows)?;
     Ok(Sheet { name, rows })
+}
+
+type Book = Xlsx<Cursor<Vec<u8>>>;
+
+/// The first sheet with a column near its top that is looked for, else the first one.
+fn likely_sheet(
+    book: &mut Book,
+    names: &[String],
+    is_wanted: &IsWanted<'_>,
+) -> Result<Option<String>, ImportError> {
+    if names.len() > 1 {
+        for name in names {
+            // What is no sheet of cells, such as a chart, has no columns.
+            let Ok(mut cells) = book.worksheet_cells_reader(name) else { continue };
+            while let Some(cell) = cells.next_cell().map_err(|error| not_a_workbook(&error))? {
+                if cell.get_position().0 as usize > HEADER_WITHIN {
+                    break;
+                }
+                if is_wanted(text(cell.get_value()).trim()) {
+                    return Ok(Some(name.clone()));
+                }
+            }
+        }
+    }
+    Ok(names.first().cloned())
+}
+
+/// Puts what a merged cell says into each of its rows that says something else beside.
+fn spread_merged(book: &mut Book, name: &str, rows: &mut [SheetRow]) -> Result<(), ImportError> {
+    let merged = book.merge_cells_by_sheet_name(name).map_err(|error| not_a_workbook(&error))?;
+    let mut spread = 0;
+    for region in
+        merged.iter().filter(|region| region.start.0 < region.end.0 && region.start.1 < MOST_COLUMNS)
+    {
+        let (first, last) = (u64::from(region.start.0) + 1, u64::from(region.end.0) + 1);
+        let from = rows.partition_point(|(row, _)| *row < first);
+        let to = rows.partition_point(|(row, _)| *row <= last);
+        let column = region.start.1 as usize;
+        let Some(((top, record), below)) = rows.get_mut(from..to).and_then(<[SheetRow]>::split_first_mut)
+        else {
+            continue;
+        };
+        let said = record.get(column).filter(|_| *top == first).unwrap_or_default().to_owned();
+        spread += below.len();
+        // Regions do not overlap in a sheet that a spreadsheet wrote.
+        if spread > MOST_MERGED {
+            return Err(ImportError::NotWorkbook(format!(
+                "more than {MOST_MERGED} rows are in merged cells"
+            )));
+        }
+        if !said.is_empty() {
+            below.iter_mut().for_each(|(_, record)| *record = with_cell(record, column, &said));
+        }
+    }
+    Ok(())
+}
+
+fn with_cell(record: &StringRecord, column: usize, said: &str) -> StringRecord {
+    let width = record.len().max(column + 1);
+    (0..width).map(|at| if at == column { said } else { record.get(at).unwrap_or_default() }).collect()
 }
 
 /// What a cell shows, without the looks: numbers in full, dates with the year first.

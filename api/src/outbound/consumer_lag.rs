@@ -1,7 +1,8 @@
 //! How far consumers are behind, and the measurement of it while the service runs.
 //!
 //! Of a tenant it is known whether it has consumers from the first look on, and that changes only where its log grows, which its
-//! watch tells without a statement. So a quiet tenant without consumers costs nothing, however many of them there are.
+//! watch tells without a statement. So a quiet tenant costs nothing where it has no consumers or they have acknowledged all, however
+//! many such tenants there are.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::OutboundError;
 use super::consumers::{ConsumerState, Consumers};
 use crate::eventstore::{Position, TenantId};
+use crate::projections::runtime::Duty;
 use crate::repeated::Repeated;
 
 /// How often it is measured how far consumers are behind.
@@ -103,7 +105,7 @@ impl Consumers {
 /// Measures the consumers of the tenants that are this process's.
 pub(super) struct Meter {
     consumers: Consumers,
-    /// Up to where the log of a tenant without consumers had come when it was found to have none.
+    /// Up to where the log of a tenant had come when it was found to have no consumers, or none that was behind.
     without: HashMap<TenantId, Position>,
     failures: Repeated,
 }
@@ -127,12 +129,11 @@ impl Meter {
     pub(super) async fn look(&mut self) -> Look {
         let app = self.consumers.app.clone();
         let mut look = Look { furthest: Lag::default(), asked: 0 };
-        for tenant in app.store.tenants().await.unwrap_or_default() {
-            if !app.projections.tends(tenant) {
+        // Known before the log is asked: what comes in between is found by the next look.
+        for (tenant, grown_to) in app.store.known_heads() {
+            if tenant.is_access_log() || !app.projections.tends(tenant, Duty::Upkeep) {
                 continue;
             }
-            // Read before the log is asked: what comes in between is found by the next look.
-            let grown_to = *app.store.watch(tenant).borrow();
             if self.without.get(&tenant).is_some_and(|known| *known >= grown_to) {
                 continue;
             }
@@ -143,7 +144,8 @@ impl Meter {
                 Err(error) => Err(error.into()),
             };
             match &looked {
-                Ok(None) => drop(self.without.insert(tenant, grown_to)),
+                // There is nobody, or all that there was is acknowledged, until there is more.
+                Ok(None | Some((_, Lag { events: 0, .. }))) => drop(self.without.insert(tenant, grown_to)),
                 Ok(Some((_, lag))) => {
                     self.without.remove(&tenant);
                     look.furthest = look.furthest.or_further(*lag);

@@ -8,7 +8,7 @@ use super::client::{Reach, Reply, SendError, Target};
 use super::endpoint::{Delivery, Endpoint, Kind, State};
 use super::queue::count;
 use super::schedule::{MOST_JITTER, retry_after, wait_after};
-use super::secret::{RobotSecret, WebhookKey};
+use super::secret::RobotSecret;
 use super::store::Outcome;
 use super::text::{self, Message};
 use super::{Outbound, OutboundError, robot, sign};
@@ -134,8 +134,8 @@ impl Outbound {
         let body = self.payload(tenant, endpoint, message).await?;
         let (id, timestamp) = (message.event_id.to_string(), now.timestamp());
         let mut signatures = Vec::with_capacity(2);
-        for key in self.webhook_keys(tenant, endpoint, now).await? {
-            signatures.push(sign::webhook(key.bytes(), &id, timestamp, &body));
+        for key in self.secrets(tenant, endpoint, now).await? {
+            signatures.push(sign::webhook(&key, &id, timestamp, &body));
         }
         let headers = [
             ("webhook-id", id),
@@ -156,38 +156,35 @@ impl Outbound {
         })
     }
 
-    /// The keys that sign at an instant, the newest first.
-    async fn webhook_keys(
+    /// What signs at an instant, the newest first. Where it does not open, it may have been resealed since the receiver was read: it is
+    /// taken as it is stored now.
+    async fn secrets(
         &self,
         tenant: TenantId,
         endpoint: &Endpoint,
         now: DateTime<Utc>,
-    ) -> Result<Vec<WebhookKey>, OutboundError> {
-        match self.opened_keys(tenant, endpoint, now).await {
-            Ok(keys) => Ok(keys),
-            Err(_) => self.opened_keys(tenant, &self.read_again(tenant, endpoint).await?, now).await,
+    ) -> Result<Vec<Vec<u8>>, OutboundError> {
+        match self.opened(tenant, endpoint, now).await {
+            Ok(opened) => Ok(opened),
+            Err(error) => match self.store.endpoint(tenant, endpoint.id).await? {
+                Some(stored) => self.opened(tenant, &stored, now).await,
+                None => Err(error),
+            },
         }
     }
 
-    /// The receiver as it is stored now: its secrets may have been resealed since it was read.
-    async fn read_again(&self, tenant: TenantId, endpoint: &Endpoint) -> Result<Endpoint, OutboundError> {
-        let now = self.store.endpoints(tenant).await?.into_iter().find(|now| now.id == endpoint.id);
-        Ok(now.unwrap_or_else(|| endpoint.clone()))
-    }
-
-    async fn opened_keys(
+    async fn opened(
         &self,
         tenant: TenantId,
         endpoint: &Endpoint,
         now: DateTime<Utc>,
-    ) -> Result<Vec<WebhookKey>, OutboundError> {
+    ) -> Result<Vec<Vec<u8>>, OutboundError> {
         let former = endpoint.former.as_ref().filter(|(_, until)| now < *until).map(|(sealed, _)| sealed);
-        let mut keys = Vec::with_capacity(2);
+        let mut opened = Vec::with_capacity(2);
         for sealed in std::iter::once(&endpoint.secret).chain(former) {
-            let bytes = self.app.vault.open_secret(tenant, endpoint.id, sealed).await?;
-            keys.push(WebhookKey::from_bytes(bytes));
+            opened.push(self.app.vault.open_secret(tenant, endpoint.id, sealed).await?);
         }
-        Ok(keys)
+        Ok(opened)
     }
 
     async fn call_robot(
@@ -231,15 +228,9 @@ impl Outbound {
                 wait: None,
             });
         }
-        let vault = &self.app.vault;
-        let opened = match vault.open_secret(tenant, endpoint.id, &endpoint.secret).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                let now = self.read_again(tenant, endpoint).await?;
-                vault.open_secret(tenant, endpoint.id, &now.secret).await?
-            }
-        };
-        let secret: RobotSecret = serde_json::from_slice(&opened)
+        // A robot has one.
+        let opened = self.secrets(tenant, endpoint, now).await?;
+        let secret: RobotSecret = serde_json::from_slice(opened.first().map_or(&[], Vec::as_slice))
             .map_err(|error| OutboundError::Damaged { what: "secret", word: error.to_string() })?;
         let called = robot::call(endpoint.kind, &self.settings, &secret, now.timestamp_millis(), said);
         let called = called.and_then(|call| Some((Target::parse(&call.url)?, call.body)));

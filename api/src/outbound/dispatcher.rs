@@ -2,47 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::endpoint::{Endpoint, State};
 use super::{Outbound, OutboundError};
-use crate::eventstore::{Position, TenantId};
-use crate::repeated::Repeated;
+use crate::eventstore::TenantId;
+use crate::projections::runtime::Duty;
+use crate::projections::work;
+use crate::rounds::{Rounds, SOON, known_head};
 
-/// How often every tenant is looked at when nothing wakes us.
-const EVERY: Duration = Duration::from_secs(1);
-/// How long what comes in is left to gather: one look takes it all.
-const GATHER: Duration = Duration::from_millis(50);
 /// To how many receivers messages are delivered at once, and how many of one tenant: one that does not answer takes its time, and
 /// holds up nobody else.
 const AT_ONCE: usize = 64;
 const OF_ONE_TENANT: usize = 8;
-/// How often outcomes of messages are deleted.
+/// How often outcomes of messages are deleted, at most.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
-/// How long a tenant without receivers is left alone.
-const QUIET_FOR: TimeDelta = TimeDelta::seconds(1);
 
 /// Looks after messages.
 pub struct Dispatcher {
     outbound: Arc<Outbound>,
-    wakers: JoinSet<()>,
-    awake: Arc<Awake>,
-    known: HashSet<TenantId>,
-    /// Until when a tenant without receivers is left alone.
-    quiet: HashMap<TenantId, DateTime<Utc>>,
     /// When what was delivered was last forgotten.
     forgotten: HashMap<TenantId, DateTime<Utc>>,
     /// The deliveries in flight.
     deliveries: JoinSet<DeliveryRun>,
     in_flight: HashSet<(TenantId, Uuid)>,
-    failures: Repeated,
 }
 
 /// A talk that is over.
@@ -50,24 +37,6 @@ struct DeliveryRun {
     place: (TenantId, Uuid),
     /// Whether anything was sent: then more may be due.
     progressed: bool,
-}
-
-/// Whose log grew, and that one did.
-#[derive(Default)]
-struct Awake {
-    tenants: Mutex<HashSet<TenantId>>,
-    notify: Notify,
-}
-
-impl Awake {
-    fn wake(&self, tenant: TenantId) {
-        self.tenants().insert(tenant);
-        self.notify.notify_one();
-    }
-
-    fn tenants(&self) -> MutexGuard<'_, HashSet<TenantId>> {
-        self.tenants.lock()
-    }
 }
 
 impl Outbound {
@@ -119,41 +88,24 @@ impl Dispatcher {
     /// One that has looked at nothing yet.
     #[must_use]
     pub fn new(outbound: Arc<Outbound>) -> Self {
-        Self {
-            outbound,
-            wakers: JoinSet::new(),
-            awake: Arc::default(),
-            known: HashSet::new(),
-            quiet: HashMap::new(),
-            forgotten: HashMap::new(),
-            deliveries: JoinSet::new(),
-            in_flight: HashSet::new(),
-            failures: Repeated::new("messages could not be looked after"),
-        }
+        Self { outbound, forgotten: HashMap::new(), deliveries: JoinSet::new(), in_flight: HashSet::new() }
     }
 
     /// Carries messages until the token is cancelled; the attempts under way are finished then.
     pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            for tenant in self.tenants().await {
-                let looked = self.look(tenant, &stop).await;
-                self.failures.note(tenant, &looked);
-            }
-            let rest = self.until_next().await;
-            let all = tokio::time::sleep(rest);
-            tokio::pin!(all);
-            loop {
-                tokio::select! {
-                    () = &mut all => break,
-                    () = stop.cancelled() => break,
-                    Some(ended) = self.deliveries.join_next() => self.ended(ended),
-                    () = self.awake.notify.notified() => {
-                        tokio::time::sleep(GATHER).await;
-                        let grown: Vec<TenantId> = self.awake.tenants().drain().collect();
-                        for tenant in grown {
-                            let looked = self.look(tenant, &stop).await;
-                            self.failures.note(tenant, &looked);
-                        }
+        let rounds = Rounds::new(&self.outbound.app, Duty::Messages, "messages could not be looked after");
+        let mut rounds = rounds.and_when_folded(work::NAME);
+        loop {
+            tokio::select! {
+                Some(ended) = self.deliveries.join_next() => {
+                    // Where something was sent, more may be due, or wait for its turn.
+                    self.ended(ended).into_iter().for_each(|tenant| rounds.again(tenant));
+                }
+                tenants = rounds.next(&stop) => {
+                    let Some(tenants) = tenants else { break };
+                    for tenant in tenants {
+                        let looked = self.look(tenant, &stop).await;
+                        rounds.looked(tenant, &looked);
                     }
                 }
             }
@@ -161,43 +113,57 @@ impl Dispatcher {
         while self.deliveries.join_next().await.is_some() {}
     }
 
-    async fn tenants(&mut self) -> Vec<TenantId> {
-        let tenants = self.outbound.app.store.tenants().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the tenants cannot be listed");
-            Vec::new()
-        });
-        for tenant in &tenants {
-            if self.known.insert(*tenant) {
-                let app = &self.outbound.app;
-                for grown in [app.store.watch(*tenant), app.projections.work_progress(*tenant)] {
-                    self.wakers.spawn(wake(grown, *tenant, Arc::clone(&self.awake)));
-                }
-            }
-        }
-        tenants
-    }
-
-    /// Queues what there is for a tenant's receivers, and starts delivering to those for whom something is due.
-    async fn look(&mut self, tenant: TenantId, stop: &CancellationToken) -> Result<(), OutboundError> {
-        let now = (self.outbound.app.clock)();
-        if self.quiet.get(&tenant).is_some_and(|until| now < *until) {
-            return Ok(());
-        }
+    /// Queues what there is for a tenant's receivers, and starts delivering to those for whom something is due. Returns when there
+    /// is more to do, if nothing happens before.
+    async fn look(
+        &mut self,
+        tenant: TenantId,
+        stop: &CancellationToken,
+    ) -> Result<Option<DateTime<Utc>>, OutboundError> {
+        let head = known_head(&self.outbound.app, tenant);
         let endpoints = self.outbound.endpoints(tenant).await?;
         if endpoints.is_empty() {
-            self.quiet.insert(tenant, now + QUIET_FOR);
-            return Ok(());
+            return Ok(None);
         }
-        self.quiet.remove(&tenant);
+        let has_robots = endpoints.iter().any(|endpoint| endpoint.kind.is_robot());
         self.outbound.queue(tenant, &endpoints).await?;
-        if self.forgotten.get(&tenant).is_none_or(|at| now - *at >= FORGET_EVERY) {
-            self.outbound.forget(tenant, &endpoints).await?;
-            self.forgotten.insert(tenant, now);
-        }
-        for endpoint in self.outbound.due(tenant, endpoints).await? {
+        let mut next = vec![self.forget(tenant, &endpoints).await?];
+        let due = self.outbound.due(tenant, endpoints).await?;
+        let now = (self.outbound.app.clock)();
+        // What is due may be on its way, or wait for another process or for a robot's turn.
+        next.push((!due.is_empty()).then_some(now + SOON));
+        for endpoint in due {
             self.start_delivery(tenant, endpoint, stop);
         }
-        Ok(())
+        next.push(self.outbound.store.next(tenant, now).await?);
+        // Robots tell of reminders, which are not folded yet.
+        if has_robots && self.outbound.app.projections.work(tenant).await?.position() < head {
+            next.push(Some(now + SOON));
+        }
+        Ok(next.into_iter().flatten().min())
+    }
+
+    /// Forgets what was kept long enough, and says when there is more of it.
+    async fn forget(
+        &mut self,
+        tenant: TenantId,
+        endpoints: &[Endpoint],
+    ) -> Result<Option<DateTime<Utc>>, OutboundError> {
+        let now = (self.outbound.app.clock)();
+        if let Some(at) = self.forgotten.get(&tenant).filter(|at| now - **at < FORGET_EVERY) {
+            return Ok(Some(*at + FORGET_EVERY));
+        }
+        self.outbound.forget(tenant, endpoints).await?;
+        self.forgotten.insert(tenant, now);
+        let settings = &self.outbound.settings;
+        let first = self.outbound.store.ended_first(tenant).await?.into_iter().map(|(state, at)| {
+            let days = match state {
+                State::Dead => settings.keep_dead_letters_days,
+                _ => settings.keep_delivered_days,
+            };
+            at + TimeDelta::days(days.into())
+        });
+        Ok(first.min().map(|at| at.max(now + FORGET_EVERY)))
     }
 
     fn start_delivery(&mut self, tenant: TenantId, endpoint: Endpoint, stop: &CancellationToken) {
@@ -217,39 +183,19 @@ impl Dispatcher {
         });
     }
 
-    /// A delivery is over: where something was sent, more may be due there, or wait for its turn.
-    fn ended(&mut self, ended: Result<DeliveryRun, JoinError>) {
+    /// A delivery is over. Returns whose it was, where something was sent.
+    fn ended(&mut self, ended: Result<DeliveryRun, JoinError>) -> Option<TenantId> {
         match ended {
             Ok(DeliveryRun { place, progressed }) => {
                 self.in_flight.remove(&place);
-                if progressed {
-                    self.awake.wake(place.0);
-                }
+                progressed.then_some(place.0)
             }
             Err(error) => {
                 tracing::error!(%error, "a delivery to a receiver panicked");
                 // Which one it was is unknown: each may be started again, and its lease keeps others away.
                 self.in_flight.clear();
+                None
             }
         }
-    }
-
-    /// How long nothing will be due, as far as is known.
-    async fn until_next(&self) -> Duration {
-        let now = (self.outbound.app.clock)();
-        let mut rest = EVERY;
-        for tenant in self.known.iter().filter(|tenant| !self.quiet.contains_key(tenant)) {
-            let next = self.outbound.store.next(*tenant, now).await.ok().flatten();
-            let until = next.and_then(|next| (next - now).to_std().ok());
-            rest = rest.min(until.unwrap_or(EVERY));
-        }
-        rest.max(GATHER)
-    }
-}
-
-/// Tells whenever a tenant's log grew, or its reminders were folded on.
-async fn wake(mut grown: watch::Receiver<Position>, tenant: TenantId, awake: Arc<Awake>) {
-    while grown.changed().await.is_ok() {
-        awake.wake(tenant);
     }
 }

@@ -234,6 +234,8 @@ impl Outbound {
         // That it was set up is no news to it.
         endpoint.cursor = told.position;
         self.store.add(tenant, &endpoint).await?;
+        // Who sends may have looked between the event and the row.
+        self.app.store.tell(tenant);
         let (id, kind, by) = (endpoint.id, endpoint.kind.as_str(), endpoint.created_by.as_str());
         tracing::info!(%tenant, endpoint = %id, kind, by, "a receiver of messages was set up");
         Ok((endpoint, told))
@@ -302,6 +304,7 @@ impl Outbound {
         if !told.repeated {
             let head = self.app.store.head(tenant).await?.position;
             self.store.enable(tenant, id, head).await?;
+            self.app.store.tell(tenant);
         }
         Ok(told)
     }

@@ -11,7 +11,7 @@ use crate::eventstore::{Entry, Position, Query, QueryItem, TenantId};
 use crate::projections::work::ReminderReport;
 
 /// How many events are looked at in one transaction.
-const PAGE: u32 = 200;
+const EVENTS_PER_TRANSACTION: u32 = 200;
 /// How far a cursor may stay behind where nothing concerns its receiver: moving it is a write, looking again a read.
 const LAZY: Position = 1_000;
 /// The origin of events that tell of the past.
@@ -20,7 +20,7 @@ const IMPORT: &str = "import";
 const REMINDER: &str = "reminder";
 
 /// What a look through a page of the log found.
-struct Found {
+struct QueuePage {
     messages: Vec<Queued>,
     /// Up to where it looked.
     reached: Position,
@@ -67,17 +67,20 @@ impl Outbound {
     }
 
     /// The messages for a webhook of the events after its cursor.
-    async fn events(&self, tenant: TenantId, endpoint: &Endpoint) -> Result<Found, OutboundError> {
+    async fn events(&self, tenant: TenantId, endpoint: &Endpoint) -> Result<QueuePage, OutboundError> {
         let head = self.app.store.head(tenant).await?.position;
-        let entries =
-            self.app.store.read_matching(tenant, &wanted(endpoint), endpoint.cursor, head, PAGE).await?;
-        let more = entries.len() == PAGE as usize;
+        let entries = self
+            .app
+            .store
+            .read_matching(tenant, &wanted(endpoint), endpoint.cursor, head, EVENTS_PER_TRANSACTION)
+            .await?;
+        let more = entries.len() == EVENTS_PER_TRANSACTION as usize;
         let reached = entries.last().filter(|_| more).map_or(head, |last| last.position);
         let mut messages = Vec::with_capacity(entries.len());
         for entry in &entries {
             messages.extend(queued(entry)?);
         }
-        Ok(Found { messages, reached, more })
+        Ok(QueuePage { messages, reached, more })
     }
 
     /// The messages for a robot of the reminders after its cursor.
@@ -87,10 +90,15 @@ impl Outbound {
         endpoint: &Endpoint,
         endpoints: &[Endpoint],
         people: &People,
-    ) -> Result<Found, OutboundError> {
-        let (mut found, mut reached) =
-            self.app.projections.work(tenant).await?.reminders_after(endpoint.cursor, PAGE).await?;
-        let more = found.len() == PAGE as usize;
+    ) -> Result<QueuePage, OutboundError> {
+        let (mut found, mut reached) = self
+            .app
+            .projections
+            .work(tenant)
+            .await?
+            .reminders_after(endpoint.cursor, EVENTS_PER_TRANSACTION)
+            .await?;
+        let more = found.len() == EVENTS_PER_TRANSACTION as usize;
         if let Some(last) = found.last().map(|last| last.position).filter(|_| more) {
             reached = last;
             // The page may end between two reminders of one event, which are told together.
@@ -106,7 +114,7 @@ impl Outbound {
                 messages.entry(reminder.position).or_insert_with(|| told(reminder)).parts.push(reminder.n);
             }
         }
-        Ok(Found { messages: messages.into_values().collect(), reached, more })
+        Ok(QueuePage { messages: messages.into_values().collect(), reached, more })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Outbound, OutboundError};
 use crate::eventstore::{Position, TenantId};
 
 /// How many events are queued in one transaction.
-const PAGE: u32 = 200;
+const EVENTS_PER_TRANSACTION: u32 = 200;
 
 /// Which messages are sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,14 @@ impl Outbound {
         wanted: ReplaySelection,
     ) -> Result<u64, OutboundError> {
         let now = (self.app.clock)();
-        match wanted {
+        let queued = match wanted {
             ReplaySelection::Dead => self.store.revive_dead(tenant, endpoint.id, now).await,
             ReplaySelection::Event(event) => self.store.revive_event(tenant, endpoint.id, event, now).await,
             ReplaySelection::Positions(from, to) => self.replay_positions(tenant, endpoint, from, to).await,
-        }
+        };
+        // The log does not tell of it, and another process may be the one that sends.
+        self.app.store.tell(tenant);
+        queued
     }
 
     async fn replay_positions(
@@ -49,7 +52,8 @@ impl Outbound {
     ) -> Result<u64, OutboundError> {
         let (query, mut after, mut count) = (wanted(endpoint), from.saturating_sub(1), 0);
         loop {
-            let entries = self.app.store.read_matching(tenant, &query, after, to, PAGE).await?;
+            let entries =
+                self.app.store.read_matching(tenant, &query, after, to, EVENTS_PER_TRANSACTION).await?;
             let mut messages = Vec::with_capacity(entries.len());
             for entry in &entries {
                 messages.extend(queued(entry)?);
@@ -57,7 +61,7 @@ impl Outbound {
             let now = (self.app.clock)();
             count += self.store.queue_again(tenant, endpoint.id, &messages, now).await?;
             match entries.last() {
-                Some(last) if entries.len() == PAGE as usize => after = last.position,
+                Some(last) if entries.len() == EVENTS_PER_TRANSACTION as usize => after = last.position,
                 _ => return Ok(count),
             }
         }

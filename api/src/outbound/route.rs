@@ -65,7 +65,10 @@ impl Recipient<'_> {
             "supervisor" => {
                 self.teams.iter().flat_map(|team| &team.supervisors).any(|leads| is_named(member, leads))
             }
-            _ => false,
+            role => {
+                let people = self.teams.iter().filter_map(|team| team.functions.get(role));
+                people.flatten().any(|person| is_named(member, person))
+            }
         }
     }
 }
@@ -133,6 +136,7 @@ mod tests {
             robot(4, Kind::Wecom, Some("zhou"), None),
             robot(5, Kind::Dingtalk, None, None),
             robot(6, Kind::Webhook, None, None),
+            robot(7, Kind::Wecom, Some("service:mo"), None),
         ];
         let north = Team {
             key: "north".to_owned(),
@@ -140,6 +144,7 @@ mod tests {
             supervisors: ["supervisor:zhou".to_owned()].into(),
             members: ["li".to_owned(), "zhao".to_owned()].into(),
             regions: BTreeSet::new(),
+            functions: [("service".to_owned(), ["service:mo".to_owned()].into())].into(),
         };
         let leave = Deputy {
             id: Uuid::nil(),
@@ -164,6 +169,12 @@ mod tests {
         assert_eq!(chosen(&reminder("supervisor", "li", &["wecom"])), [4]);
         assert_eq!(chosen(&reminder("team", "li", &["wecom"])), [3]);
         assert_eq!(chosen(&reminder("finance", "chen", &["wecom"])), [1]);
+        assert_eq!(
+            chosen(&reminder("service", "li", &["wecom"])),
+            [7],
+            "who fills the role in the owner's team"
+        );
+        assert_eq!(chosen(&reminder("service", "chen", &["wecom"])), [1]);
     }
 
     #[test]

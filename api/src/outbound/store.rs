@@ -4,6 +4,8 @@
 //! to forget, and the outcome of each message, which is no history of a customer. Secrets are sealed under the tenant's
 //! key, so that a copy of the database alone signs nothing.
 
+#[cfg(test)]
+mod aborted;
 mod acknowledged;
 mod error;
 mod messages;

@@ -9,10 +9,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::secret::WebhookKey;
-use super::sign;
+use super::{Dispatcher, ReplaySelection, sign};
 use crate::config::{OutboundArgs, PrivateAddresses};
 use crate::domain::Role;
 use crate::http::testing::Bench;
@@ -361,6 +362,37 @@ async fn two_processes_that_look_at_the_same_moment_send_each_message_once() {
 }
 
 #[tokio::test]
+async fn a_message_is_sent_when_there_is_one_when_its_wait_is_over_and_when_another_process_queues_it_again()
+{
+    let scene = Scene::new().await;
+    let stop = CancellationToken::new();
+    // It looks at the tenant before there is a receiver, and hears of the rest.
+    let running = tokio::spawn(Dispatcher::new(scene.bench.another_outbound()).run(stop.clone()));
+    let (webhook, _) = scene.webhook().await;
+    let until = async |state: &str| {
+        while scene.deliveries(&webhook, &format!("?state={state}")).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    scene.receiver.will_answer(500, 1);
+    scene.register().await;
+    until("failed").await;
+    scene.bench.later_by(5);
+    until("delivered").await;
+    assert_eq!(scene.receiver.heard().len(), 2);
+    // The log does not tell of it.
+    let (tenant, outbound) = (scene.bench.tenant(), &scene.bench.outbound);
+    let endpoint = outbound.receiver(tenant, webhook.parse().unwrap(), false).await.unwrap().unwrap();
+    let all = ReplaySelection::Positions(1, u64::MAX);
+    assert_eq!(outbound.replay(tenant, &endpoint, all).await.unwrap(), 1);
+    while scene.receiver.heard().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
 async fn an_attempt_of_which_nothing_was_recorded_is_made_again_when_its_time_is_up() {
     let scene = Scene::new().await;
     let (webhook, _) = scene.webhook().await;
@@ -377,6 +409,33 @@ async fn an_attempt_of_which_nothing_was_recorded_is_made_again_when_its_time_is
     scene.bench.later_by(20);
     assert_eq!(scene.bench.send().await, 1);
     assert_eq!(scene.deliveries(&webhook, "?state=delivered").await[0]["attempts"], 2);
+}
+
+#[tokio::test]
+async fn a_secret_that_was_resealed_after_its_receiver_was_read_is_taken_as_it_is_stored_now() {
+    let scene = Scene::new().await;
+    let (_, key) = scene.webhook().await;
+    scene.robot(&json!({"kind": "wecom", "key": "default-key"})).await;
+    let (tenant, outbound) = (scene.bench.tenant(), &scene.bench.outbound);
+    let mut read_before = outbound.store().endpoints(tenant).await.unwrap();
+    read_before.iter_mut().for_each(|endpoint| endpoint.secret = vec![0; 60]);
+    scene.quoted().await;
+    scene.bench.later(48);
+    scene.bench.tick().await;
+    outbound.queue(tenant, &read_before).await.unwrap();
+    for endpoint in &read_before {
+        assert_eq!(outbound.deliver(tenant, endpoint, &scene.bench.stop).await.unwrap(), 1);
+    }
+    let heard = scene.receiver.heard();
+    let signed = sign::webhook(
+        key.bytes(),
+        heard[0].header("webhook-id"),
+        scene.bench.now().timestamp(),
+        heard[0].body.as_bytes(),
+    );
+    assert_eq!(heard[0].header("webhook-signature"), signed);
+    assert_eq!(heard[1].to, "/wecom/webhook/send?key=default-key");
+    assert_eq!(outbound.store().endpoint(tenant, Uuid::from_u128(1)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ impl Problem {
     }
 
     /// The database does not answer.
-    pub(super) fn unavailable(cause: String) -> Self {
+    pub(crate) fn unavailable(cause: String) -> Self {
         let detail = Label::new(
             "事件日志暂时无法读写，请稍后重试。",
             "The event log cannot be read or written at the moment; try again later.",

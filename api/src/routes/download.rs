@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::AppState;
 use crate::app::Caller;
-use crate::auth::admit::Shown;
+use crate::auth::admit::PresentedCredential;
 use crate::domain::company::event::ExportStarted;
 use crate::eventstore::Position;
 use crate::http::trace::TraceId;
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Download {
         Ok(Self {
             sends: parts.method != Method::HEAD,
             request_id: parts.extensions.get::<TraceId>().map(TraceId::as_uuid),
-            credential: parts.extensions.get::<Shown>().map(|shown| shown.name.clone()),
+            credential: parts.extensions.get::<PresentedCredential>().map(|shown| shown.name.clone()),
         })
     }
 }

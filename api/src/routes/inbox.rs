@@ -42,7 +42,7 @@ struct MessageReply {
     kind: String,
     /// When it happened.
     at: DateTime<Utc>,
-    /// Who did it: an actor, or the rule that reminds.
+    /// Who did it; `system:` and its id for a rule that reminds.
     actor: String,
     /// The customer; null where a rule reminds of a pipeline as a whole.
     customer_id: Option<Uuid>,
@@ -50,7 +50,8 @@ struct MessageReply {
     customer_name: Option<String>,
     /// Whom the customer belonged to then.
     owner: Option<OwnerReport>,
-    /// For whom it is: `rep` is the owner, `team` the owner's team, anything else those who lead it.
+    /// For whom it is: `rep` is the owner, `team` the owner's team, anything else those who fill that role in the team and those
+    /// who lead it.
     role: String,
     /// The pipeline.
     pipeline: String,
@@ -108,8 +109,9 @@ struct ReadUpTo {
 
 /// Get the caller's inbox
 ///
-/// What others did with the caller's customers, what rules remind of, and what goes to the caller's team or to those who lead it;
-/// one's own acts are not among it. A deputy of somebody on leave is told in that person's place.
+/// What others did with the caller's customers, what rules remind of, and what goes to the caller's team, to a role that the
+/// caller fills in it, such as `service`, or to those who lead it; one's own acts are not among it. A deputy of somebody on leave is
+/// told in that person's place.
 #[utoipa::path(
     get, path = "/v1/me/inbox", tag = "work", params(InboxParams, Page, ConsistencyParams),
     responses((status = 200, description = "A page of messages, the newest first.", body = InboxReply))
@@ -165,8 +167,11 @@ async fn whose(state: &AppState, caller: &Caller) -> Result<InboxFilter, Problem
     let people = &company.people;
     let away = rep.as_deref().map(|rep| people.stands_in_for(rep, now)).unwrap_or_default();
     let away_since = rep.as_deref().and_then(|rep| people.stands_in_since(rep, now));
-    let (mut mates, mut led) = (BTreeSet::new(), BTreeSet::new());
+    let (mut mates, mut led, mut functions) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for team in company.people.teams.values() {
+        let filled = team.functions.iter().filter(|(_, people)| people.contains(&actor.name));
+        functions
+            .extend(filled.flat_map(|(role, _)| team.members.iter().map(move |rep| format!("{role}/{rep}"))));
         let leads = team.supervisors.contains(&actor.name);
         if leads {
             led.extend(team.members.iter().cloned());
@@ -182,6 +187,7 @@ async fn whose(state: &AppState, caller: &Caller) -> Result<InboxFilter, Problem
         away_since,
         mates,
         led,
+        functions,
         leads_all: actor.is(Role::Manager) || actor.is(Role::Admin),
         visibility: state.app.visibility(caller).await?,
         ..InboxFilter::default()
@@ -222,13 +228,18 @@ fn reply(
     let next_action = about.and_then(|customer| next.get(&customer)).cloned();
     let name_of = |stage: &str| names.stage(&message.journey, stage);
     let sub_status = stage.zip(message.sub_status.as_deref());
+    // A rule has the name that events have of it.
+    let actor = match message.kind.as_str() {
+        "reminder" => format!("system:{}", message.actor),
+        _ => message.actor,
+    };
     MessageReply {
         id: message.id,
         event_id: message.event_id,
         position: message.position,
         kind: message.kind,
         at: message.at,
-        actor: message.actor,
+        actor,
         customer_id: message.customer,
         customer_name: message.customer_name.filter(|_| named),
         owner: message.owner,

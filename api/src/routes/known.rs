@@ -155,16 +155,32 @@ fn unknown(parameter: &str, name: &str, known: impl Iterator<Item = String>) -> 
         known.truncate(LISTED);
         known.push("…".to_owned());
     }
-    let message = Label::new(
-        format!("未知的值“{name}”。已有的值：{}。", known.join("、")),
-        format!("Unknown value {name:?}. Known values: {}.", known.join(", ")),
-    );
+    let message = match known.is_empty() {
+        true => Label::new(
+            format!("未知的值“{name}”：目前没有任何值。"),
+            format!("Unknown value {name:?}: there are none."),
+        ),
+        false => Label::new(
+            format!("未知的值“{name}”。已有的值：{}。", known.join("、")),
+            format!("Unknown value {name:?}. Known values: {}.", known.join(", ")),
+        ),
+    };
     Problem::invalid_value(parameter, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_unknown_is_told_with_what_there_is() {
+        let told = |known: &[&str]| {
+            let problem = unknown("sub_status", "x", known.iter().map(|one| (*one).to_owned()));
+            problem.violations()[0].message.en.clone()
+        };
+        assert_eq!(told(&["sent", "asked"]), "Unknown value \"x\". Known values: sent, asked.");
+        assert_eq!(told(&[]), "Unknown value \"x\": there are none.");
+    }
 
     #[test]
     fn commas_stand_between_names_and_may_stand_in_one() {

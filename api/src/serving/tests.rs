@@ -141,9 +141,9 @@ async fn a_body_that_comes_by_single_bytes_is_answered_with_408_and_one_that_kee
     slow.write_all(head.as_bytes()).await.unwrap();
     let (mut reading, mut writing) = slow.into_split();
     let drip = tokio::spawn(async move {
-        let mut beat = tokio::time::interval(Duration::from_millis(50));
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
         while writing.write_all(b" ").await.is_ok() {
-            beat.tick().await;
+            ticks.tick().await;
         }
     });
     let mut part = [0; 4_096];
@@ -154,10 +154,10 @@ async fn a_body_that_comes_by_single_bytes_is_answered_with_408_and_one_that_kee
 
     let mut steady = served.connect().await;
     steady.write_all(head.as_bytes()).await.unwrap();
-    let mut beat = tokio::time::interval(Duration::from_millis(250));
+    let mut ticks = tokio::time::interval(Duration::from_millis(250));
     for _ in 0..9 {
         steady.write_all(&[b' '; 500]).await.unwrap();
-        beat.tick().await;
+        ticks.tick().await;
     }
     steady.write_all(&[vec![b' '; 498], b"[]".to_vec()].concat()).await.unwrap();
     let mut part = [0; 4_096];

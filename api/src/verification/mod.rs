@@ -104,11 +104,15 @@ impl Verification {
     /// The tenant of that name.
     ///
     /// # Errors
-    /// When there is none, or there are logs that no name leads to.
+    /// When there is none, or there are logs that no name leads to, or two.
     pub(crate) async fn tenant(&self, name: &str) -> Result<TenantId, NotChecked> {
         let found = self.admin.tenant(name).await.map_err(said)?;
         let named: Vec<TenantId> =
             self.admin.tenants().await.map_err(said)?.into_iter().map(|(_, tenant)| tenant).collect();
+        let twice = |tenant: &&TenantId| named.iter().filter(|one| one == tenant).count() > 1;
+        if let Some(tenant) = named.iter().find(twice) {
+            return Err(said(format!("two names lead to the log of tenant {tenant}")));
+        }
         let logs = self.store.logs().await.map_err(said)?;
         let is_named =
             |log: &TenantId| named.iter().any(|tenant| tenant == log || tenant.access_log() == *log);

@@ -75,7 +75,7 @@ struct OfOne<'a, 'c> {
 impl<'a> OfOne<'a, '_> {
     fn deadlines(&self) -> Vec<Deadline<'a>> {
         match &self.automation.trigger {
-            Trigger::StageEntered { stages } => self.entered(stages),
+            Trigger::StageEntered { stages, also_in } => self.entered(stages, also_in).into_iter().collect(),
             Trigger::StageIdle { stages, reset_by } => self.idle(stages, reset_by).into_iter().collect(),
             Trigger::FieldDate { field, offset_seconds, stages } => {
                 self.dated(field, *offset_seconds, stages).into_iter().collect()
@@ -119,8 +119,24 @@ impl<'a> OfOne<'a, '_> {
         self.stays().last().filter(|stay| in_one_of(&stay.stage, stages))
     }
 
-    fn entered(&self, stages: &[String]) -> Vec<Deadline<'a>> {
-        self.standing(stages).and_then(|stay| self.entry(stay)).into_iter().collect()
+    /// When the sub-status was last set without a move, where the rule asks for one.
+    fn sub_status_set(&self) -> Option<Occurrence> {
+        let asks =
+            self.automation.condition.as_ref().is_some_and(|condition| !condition.sub_statuses.is_empty());
+        self.customer.automation.sub_status_set(self.journey).filter(|_| asks)
+    }
+
+    /// That instant, where it lies after what a wait would count from: a rule about a sub-status waits from when the
+    /// customer came to stand in it.
+    fn sub_status_set_since(&self, base: Occurrence) -> Option<Occurrence> {
+        let later = |set: &Occurrence| (set.effective_at, set.position) > (base.effective_at, base.position);
+        self.sub_status_set().filter(later)
+    }
+
+    fn entered(&self, stages: &[String], also_in: &[String]) -> Option<Deadline<'a>> {
+        let moved_on = |stay: &&Stay| also_in.contains(&stay.stage) && !stages.contains(&stay.stage);
+        let stay = self.stays().iter().rev().find(|stay| !moved_on(stay))?;
+        self.entry(stay).filter(|_| in_one_of(&stay.stage, stages))
     }
 
     fn entry(&self, stay: &Stay) -> Option<Deadline<'a>> {
@@ -129,20 +145,22 @@ impl<'a> OfOne<'a, '_> {
             let moves = self.customer.journeys.moves(self.journey);
             moves.iter().any(|made| made.event == stay.entered_event && made.kind == MoveKind::Inserted)
         };
-        if record.imported || self.customer.automation.has_acted(&self.automation.id, stay.entered_event) {
-            return None;
-        }
-        let due_at = self.waited(stay.entered_at)?;
-        let since = self.since();
-        if (record.recorded_at < since && due_at < since) || inserted() {
-            return None;
-        }
-        let cause = Occurrence {
+        let entered = Occurrence {
             effective_at: stay.entered_at,
             recorded_at: record.recorded_at,
             event: stay.entered_event,
             position: stay.entered_position,
         };
+        let waits = self.automation.delay.is_some();
+        let cause = self.sub_status_set_since(entered).filter(|_| waits).unwrap_or(entered);
+        if record.imported || self.customer.automation.has_acted(&self.automation.id, cause.event) {
+            return None;
+        }
+        let due_at = self.waited(cause.effective_at)?;
+        let since = self.since();
+        if (cause.recorded_at < since && due_at < since) || inserted() {
+            return None;
+        }
         self.unless_called_off(cause, due_at, stay)
     }
 
@@ -161,6 +179,7 @@ impl<'a> OfOne<'a, '_> {
         };
         let [latest, _] = latest(self.customer, self.journey, reset_by);
         let base = latest.filter(|reset| reset.effective_at > entered.effective_at).unwrap_or(entered);
+        let base = self.sub_status_set_since(base).unwrap_or(base);
         let due_at = self.waited(base.effective_at)?;
         self.unless_called_off(base, due_at, stay)
     }
@@ -185,9 +204,7 @@ impl<'a> OfOne<'a, '_> {
             stages.is_empty() || (stay.entered_at, stay.entered_position) < (at, position)
         };
         // What a sub-status is asked for answers to it: signals from before it was set are not about it.
-        let asks =
-            self.automation.condition.as_ref().is_some_and(|condition| !condition.sub_statuses.is_empty());
-        let set = self.customer.automation.sub_status_set(self.journey).filter(|_| asks);
+        let set = self.sub_status_set();
         let after_set = |at: Occurrence| {
             set.is_none_or(|set| (set.effective_at, set.position) < (at.effective_at, at.position))
         };

@@ -5,9 +5,13 @@ use chrono_tz::Tz;
 
 use super::deadline::Rules;
 use crate::Label;
+use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{ActionKind, Automation, NotificationChannel, Period, Trigger};
 use crate::pipeline::event::{Alerted, Message, Scheduled, ShareAlert};
 use crate::pool::start_of_day;
+
+/// The days of the longest period.
+const LONGEST_PERIOD: usize = 31;
 
 /// What the calendar has set off in the present periods: each with the instant at which its period began. Only
 /// reminders are carried out so; what is done to customers one by one has a customer's own triggers.
@@ -31,6 +35,18 @@ pub fn scheduled(rules: Rules<'_>, now: DateTime<Utc>) -> Vec<(Scheduled, DateTi
         Some((event, begins_at))
     });
     each.collect()
+}
+
+/// When the calendar sets something off next in a pipeline, after an instant; never where no rule of it waits for that.
+pub fn next_period(pipeline: &Pipeline, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let zone = pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
+    let today = now.with_timezone(&zone).date_naive();
+    let each = pipeline.automations.iter().filter_map(|automation| {
+        let Trigger::Schedule { every, .. } = &automation.trigger else { return None };
+        let later = today.iter_days().skip(1);
+        later.take(LONGEST_PERIOD).find(|day| begins(*every, *day) != begins(*every, today))
+    });
+    each.min().map(|day| start_of_day(zone, day))
 }
 
 /// What an alert of the share of a stage sets off: each rule that it concerns. Whether it has done so is told by [`is_told`].
@@ -140,6 +156,33 @@ mod tests {
         assert!(is_told(&alert, &noticed(2, 5, ShareDirection::Up)), "it began earlier, as is known now");
         assert!(!is_told(&alert, &noticed(4, 5, ShareDirection::Up)), "it had ended");
         assert!(!is_told(&alert, &noticed(3, 5, ShareDirection::Down)));
+    }
+
+    #[test]
+    fn the_next_period_is_the_first_that_any_rule_waits_for_in_the_pools_zone() {
+        let mut pipeline =
+            templates().iter().find(|known| known.key == "bajun-5").unwrap().install("bajun-5");
+        // In Shanghai, where it is eight hours later.
+        let friday = "2026-02-27T17:30:00Z".parse().unwrap();
+        let rule = |every: &str| {
+            let text = serde_json::json!({"zh": "请查看", "en": "Look"});
+            let action = serde_json::json!({"kind": "remind", "role": "manager", "text": text});
+            let trigger = serde_json::json!({"kind": "schedule", "every": every});
+            serde_json::from_value::<Automation>(
+                serde_json::json!({"id": every, "name": text, "trigger": trigger, "actions": [action]}),
+            )
+            .unwrap()
+        };
+        for (rules, next) in [
+            (vec![], None),
+            (vec!["month", "week"], Some("2026-02-28T16:00:00Z")),
+            (vec!["week", "day"], Some("2026-02-28T16:00:00Z")),
+            (vec!["week"], Some("2026-03-01T16:00:00Z")),
+        ] {
+            pipeline.automations = rules.iter().map(|every| rule(every)).collect();
+            let next: Option<DateTime<Utc>> = next.map(|text| text.parse().unwrap());
+            assert_eq!(next_period(&pipeline, friday), next, "{rules:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod tests;
 mod visits;
 
 pub use agenda::agenda;
-pub use calendar::{alerted, is_told, scheduled};
+pub use calendar::{alerted, is_told, next_period, scheduled};
 pub use clock::reached;
 pub use deadline::{Deadline, Due, Rules};
 pub use next_action::{NextAction, Todo, next_action};

@@ -1,5 +1,6 @@
 //! Given a history, what is due when: every number at its boundary.
 
+mod facts;
 mod in_force;
 mod pauses;
 
@@ -549,7 +550,7 @@ fn business_hours_skip_nights_holidays_and_years_that_are_not_announced() {
     let waits = |hours: u64| {
         let mut story = Story::of("helloword-13", "new_lead");
         story.pipeline.calendars = vec![crate::calendar::china::office_hours()];
-        let trigger = Trigger::StageEntered { stages: vec!["contacted".to_owned()] };
+        let trigger = Trigger::StageEntered { stages: vec!["contacted".to_owned()], also_in: Vec::new() };
         let delay = Delay {
             seconds: hours * 3_600,
             clock: DelayClock::Business,

@@ -336,7 +336,7 @@ macro_rules! company_types {
 }
 
 company_types! {
-    TeamSet "team.set" 2 [unchanged]
+    TeamSet "team.set" 3 [unchanged, unchanged]
     TeamDissolved "team.dissolved" 1 []
     RolesSet "member.roles_set" 1 []
     DeputyAppointed "deputy.appointed" 1 []
@@ -345,7 +345,7 @@ company_types! {
     FieldWithdrawn "field.withdrawn" 1 []
     RatesSet "rates.set" 1 []
     CalendarSet "calendar.set" 2 [unchanged]
-    IntakeSet "intake.set" 1 []
+    IntakeSet "intake.set" 2 [unchanged]
     InboxRead "inbox.read" 1 []
     EventSkipped "projection.event_skipped" 1 []
     AuditReviewed "audit.reviewed" 1 []

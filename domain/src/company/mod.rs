@@ -411,6 +411,7 @@ mod tests {
             supervisors: ["supervisor:wang".to_owned()].into(),
             members: ["li".to_owned(), "zhao".to_owned()].into(),
             regions: BTreeSet::new(),
+            functions: BTreeMap::new(),
         }
     }
 

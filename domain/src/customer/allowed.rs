@@ -90,7 +90,7 @@ fn form(
     required.extend(IN_THE_FORM.iter().filter(|name| missing(name)));
     let custom: Vec<&String> = demanded_fields
         .iter()
-        .chain(offers)
+        .chain(offers.iter().filter(|field| !demanded_fields.contains(*field)))
         .filter(|field| !CUSTOMER_FIELDS.contains(&field.as_str()))
         .collect();
     let missing_custom: Vec<&&String> = custom.iter().filter(|field| missing(field)).collect();
@@ -310,6 +310,17 @@ mod tests {
                 false => drop(spec.when(command).refuses([Code::TransitionNotAllowed])),
             }
         }
+    }
+
+    #[test]
+    fn the_form_of_a_quote_has_room_for_amount_and_product_and_demands_the_receipt_alone() {
+        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let all = listed(&given([registered_by_li(), moved("new_lead", "need_confirmed")]), pipeline);
+        let quoted = all.iter().find(|item| item.to == "proposal").unwrap();
+        let properties = &quoted.form["properties"];
+        assert_eq!(properties["amount"]["required"], json!(["amount", "currency"]));
+        assert_eq!(properties["fields"]["properties"]["product"]["title"], "product");
+        assert_eq!(quoted.form["required"], json!(["to"]));
     }
 
     #[test]

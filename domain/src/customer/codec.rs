@@ -86,6 +86,7 @@ customer_types! {
     RiskFlagged "customer.risk_flagged" 1 []
     LegalHoldPlaced "customer.legal_hold_placed" 1 []
     LegalHoldReleased "customer.legal_hold_released" 1 []
+    KeyRotated "customer.key_rotated" 1 []
     TransactionRecorded "customer.transaction_recorded" 1 []
     TransactionVoided "customer.transaction_voided" 1 []
     PointsRecorded "customer.points_recorded" 1 []

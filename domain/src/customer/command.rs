@@ -2,6 +2,7 @@
 
 mod documents;
 mod holds;
+mod key;
 mod proposals;
 mod purchases;
 
@@ -13,8 +14,9 @@ use uuid::Uuid;
 pub use super::contact::NewContact;
 use super::event::{Contract, DetailsChanged, Evidence, Money, Occasion, OnConflict, StagePolicy};
 use crate::{Owner, ProfileTexts};
-pub use documents::{AddDocument, Shown};
+pub use documents::{AddDocument, SuppliedEvidence};
 pub use holds::{PlaceLegalHold, ReleaseLegalHold};
+pub use key::RotateKey;
 pub use proposals::{Proposal, Propose, ProposedCommand};
 pub use purchases::{RecordPoints, RecordTransaction, VoidTransaction};
 
@@ -75,6 +77,8 @@ pub enum Command {
     PlaceLegalHold(PlaceLegalHold),
     /// That is over.
     ReleaseLegalHold(ReleaseLegalHold),
+    /// The customer's key is changed.
+    RotateKey(RotateKey),
     /// A rule does what is due.
     Act(Act),
     /// A task is done.
@@ -117,7 +121,7 @@ pub struct Register {
     /// What else is known.
     pub profile: NewProfile,
     /// What shows that the stage's criterion is met.
-    pub shown: Shown,
+    pub shown: SuppliedEvidence,
 }
 
 /// What is known of a customer beside its name and contacts; what is absent is not said.
@@ -254,7 +258,7 @@ pub struct Correct {
     /// What is to become of moves that no longer fit.
     pub on_conflict: OnConflict,
     /// What shows that the right stage's criterion is met.
-    pub shown: Shown,
+    pub shown: SuppliedEvidence,
 }
 
 /// What a correction says.
@@ -293,7 +297,7 @@ pub struct Reactivate {
     /// Why.
     pub reason: String,
     /// What shows that the stage's criterion is met.
-    pub shown: Shown,
+    pub shown: SuppliedEvidence,
 }
 
 /// A customer's place in the definition in force.

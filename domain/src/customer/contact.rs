@@ -14,7 +14,7 @@ pub struct Contact {
 }
 
 /// How a contact detail must be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactKind {
     /// A telephone number.
@@ -23,6 +23,20 @@ pub enum ContactKind {
     Email,
     /// A WeChat account.
     Wechat,
+}
+
+impl ContactKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Phone, Self::Email, Self::Wechat];
+
+    /// The kind's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Wechat => "wechat",
+        }
+    }
 }
 
 /// The id that a channel (a website, a mini-program, a shop) knows the person by.

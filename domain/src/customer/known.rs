@@ -21,7 +21,7 @@ pub(super) const MAX_CHANNEL_IDS: usize = 10;
 
 /// What is known of a customer.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Known {
+pub struct CustomerDetails {
     /// What it is called.
     pub name: Option<Personal<String>>,
     /// Where the lead came from.
@@ -44,7 +44,7 @@ pub struct Known {
     pub next_plan: Option<NextPlan>,
 }
 
-impl Known {
+impl CustomerDetails {
     /// What events in the order of their positions tell.
     pub fn fold<'a>(events: impl IntoIterator<Item = &'a CustomerEvent>) -> Self {
         let mut known = Self::default();
@@ -312,45 +312,54 @@ mod tests {
         Contact { kind: ContactKind::Phone, value: Personal::Clear(value.to_owned()) }
     }
 
-    fn full() -> Known {
-        Known::fold([&registered_in_full()])
+    fn full() -> CustomerDetails {
+        CustomerDetails::fold([&registered_in_full()])
     }
 
     #[test]
     fn a_reader_who_knows_nothing_takes_everything_and_one_who_knows_all_nothing() {
-        let (nobody, full) = (Known::default(), full());
+        let (nobody, full) = (CustomerDetails::default(), full());
         let taken = nobody.filled_from(&full).unwrap();
         let mut after = nobody.clone();
         after.change(&taken);
-        assert_eq!(Known { next_plan: None, ..after }, Known { next_plan: None, ..full.clone() });
+        assert_eq!(
+            CustomerDetails { next_plan: None, ..after },
+            CustomerDetails { next_plan: None, ..full.clone() }
+        );
         assert_eq!(full.filled_from(&nobody), None);
         assert_eq!(full.filled_from(&full), None);
     }
 
     #[test]
     fn contacts_are_united_and_one_number_written_twice_is_one() {
-        let own = Known { contacts: vec![phone("13800138000")], ..Known::default() };
-        let other =
-            Known { contacts: vec![phone("+86 138 0013 8000"), phone("13900000002")], ..Known::default() };
+        let own = CustomerDetails { contacts: vec![phone("13800138000")], ..CustomerDetails::default() };
+        let other = CustomerDetails {
+            contacts: vec![phone("+86 138 0013 8000"), phone("13900000002")],
+            ..CustomerDetails::default()
+        };
         let contacts = own.filled_from(&other).unwrap().contacts.unwrap();
         assert_eq!(contacts, [phone("13800138000"), phone("13900000002")]);
         let mut after = own.clone();
         after.change(&own.filled_from(&other).unwrap());
         assert_eq!(
             after
-                .without_keys_of(&Known { contacts: vec![phone("13900000002")], ..Known::default() })
+                .without_keys_of(&CustomerDetails {
+                    contacts: vec![phone("13900000002")],
+                    ..CustomerDetails::default()
+                })
                 .unwrap()
                 .contacts,
             Some(own.contacts.clone())
         );
-        assert_eq!(own.without_keys_of(&Known::default()), None);
+        assert_eq!(own.without_keys_of(&CustomerDetails::default()), None);
     }
 
     #[test]
     fn what_a_file_changed_is_taken_back_and_nothing_else() {
         let text = |text: &str| Some(Personal::Clear(text.to_owned()));
-        let before = Known { name: text("Harbour"), contacts: vec![phone("13800138000")], ..full() };
-        let before = Known { source: None, fields: BTreeMap::new(), ..before };
+        let before =
+            CustomerDetails { name: text("Harbour"), contacts: vec![phone("13800138000")], ..full() };
+        let before = CustomerDetails { source: None, fields: BTreeMap::new(), ..before };
         let changes = [
             DetailsChanged { name: text("Wrong"), source: Some("expo".into()), ..DetailsChanged::default() },
             DetailsChanged {
@@ -372,28 +381,32 @@ mod tests {
 
     #[test]
     fn what_both_have_stays_and_lists_keep_their_bounds() {
-        let own = Known {
+        let own = CustomerDetails {
             tier: Some("A".into()),
             tags: (0..29).map(|n| n.to_string()).collect(),
-            ..Known::default()
+            ..CustomerDetails::default()
         };
-        let other = Known { tier: Some("B".into()), tags: vec!["x".into(), "y".into()], ..Known::default() };
+        let other = CustomerDetails {
+            tier: Some("B".into()),
+            tags: vec!["x".into(), "y".into()],
+            ..CustomerDetails::default()
+        };
         let filled = own.filled_from(&other).unwrap();
         assert_eq!((filled.tier, filled.tags.unwrap().len()), (None, MAX_TAGS));
     }
 
     #[test]
     fn the_earlier_plan_is_kept() {
-        let at = |day| Known {
+        let at = |day| CustomerDetails {
             next_plan: Some(NextPlan {
                 at: crate::customer::decide::spec::day(day),
                 text: Personal::Clear("call".into()),
             }),
-            ..Known::default()
+            ..CustomerDetails::default()
         };
         assert_eq!(at(2).earlier_plan(&at(1)), at(1).next_plan);
         assert_eq!(at(1).earlier_plan(&at(2)), None);
         assert_eq!(at(1).earlier_plan(&at(1)), None);
-        assert_eq!(Known::default().earlier_plan(&at(1)), at(1).next_plan);
+        assert_eq!(CustomerDetails::default().earlier_plan(&at(1)), at(1).next_plan);
     }
 }

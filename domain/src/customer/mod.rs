@@ -22,13 +22,13 @@ pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{
-    Intaken, NewEvent, PairEvents, Said, agent_may_only_propose, decide, description_violations,
+    Intaken, MoveContext, NewEvent, PairEvents, agent_may_only_propose, decide, description_violations,
     dismiss_duplicate, is_counted, may_be_named, may_hand_over, merge, raised, reconsider, reopen_duplicate,
     scored, stage_in_force, unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
 pub use expected_close::{CloseEntry, ExpectedClose};
-pub use known::Known;
+pub use known::CustomerDetails;
 pub use reads::Read;
 pub use requests::OpenRequest;
 pub use state::{Customer, LastClaim};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::event::{
@@ -221,5 +222,49 @@ impl Span {
         let amounts =
             transactions.iter().filter(|one| self.covers(one)).filter_map(|one| one.amount.as_ref());
         amounts.filter(|money| money.currency == currency).map(|money| money.amount).sum()
+    }
+}
+
+/// How much a customer must have bought: first, repeated and yearly purchases differ by it. Each bound that is given holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurchaseCondition {
+    /// What is counted; purchases when absent, however they were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<TransactionKind>,
+    /// How many at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_count: Option<u64>,
+    /// How many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_count: Option<u64>,
+    /// Together worth at least this; amounts in other currencies do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_sum: Option<Money>,
+    /// Only those of this many seconds before the rule acts; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_seconds: Option<u64>,
+}
+
+impl PurchaseCondition {
+    /// The kinds that it looks at: the first one of which there is any tells how many purchases there were.
+    fn counted(&self) -> &[TransactionKind] {
+        match &self.kind {
+            Some(kind) => std::slice::from_ref(kind),
+            None => &TransactionKind::ALL,
+        }
+    }
+
+    /// Whether it holds of these transactions at an instant.
+    pub(crate) fn holds(&self, transactions: &[Transaction], until: DateTime<Utc>) -> bool {
+        let span = |kind: &TransactionKind| Span { kind: *kind, until, within_seconds: self.within_seconds };
+        let spans: Vec<Span> = self.counted().iter().map(span).collect();
+        // A deposit and a balance are one purchase where their order is on record.
+        let mut counts = spans.iter().map(|span| span.count(transactions) as u64);
+        let count = counts.find(|count| *count > 0).unwrap_or_default();
+        let worth =
+            |least: &Money| spans.iter().any(|span| span.sum(transactions, &least.currency) >= least.amount);
+        self.min_count.is_none_or(|least| count >= least)
+            && self.max_count.is_none_or(|most| count <= most)
+            && self.min_sum.as_ref().is_none_or(worth)
     }
 }

@@ -51,6 +51,7 @@ impl Command {
             | Self::FlagRisk(_)
             | Self::PlaceLegalHold(_)
             | Self::ReleaseLegalHold(_)
+            | Self::RotateKey(_)
             | Self::RecordTransaction(_)
             | Self::VoidTransaction(_)
             | Self::RecordPoints(_)
@@ -64,6 +65,11 @@ impl Command {
     /// Whether the caller must see the customer. Somebody who brings a lead in need not see whom it turns out to be.
     pub fn requires_visibility(&self) -> bool {
         !matches!(self, Self::RepeatInquiry(_))
+    }
+
+    /// Whether the key of the customer's personal fields is changed with what the command records.
+    pub fn changes_key(&self) -> bool {
+        matches!(self, Self::RotateKey(_))
     }
 
     /// Another customer that the command names, and in which field. The caller must see it, too.

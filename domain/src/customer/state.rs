@@ -7,7 +7,9 @@ use rust_decimal::prelude::ToPrimitive as _;
 use uuid::Uuid;
 
 use super::automation_state::AutomationState;
-use super::event::{CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer};
+use super::event::{
+    ContactKind, CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer,
+};
 use super::expected_close::{CloseEntry, ExpectedClose};
 use super::purchases::Purchases;
 use super::requests::{OpenProposal, OpenRequest};
@@ -53,8 +55,8 @@ pub struct Customer {
     pub channel: Option<String>,
     /// Whether its name is known.
     pub has_name: bool,
-    /// Whether a way to reach it is known.
-    pub has_contacts: bool,
+    /// The kinds of ways to reach it that are known.
+    pub contact_kinds: BTreeSet<ContactKind>,
     /// Whether an id is known that a channel has for it.
     pub has_channel_ids: bool,
     /// Whether it is known what the deal may be worth.
@@ -156,7 +158,7 @@ impl Customer {
             source: registered.source.clone(),
             channel: registered.channel.clone(),
             has_name: registered.name.is_some(),
-            has_contacts: !registered.contacts.is_empty(),
+            contact_kinds: registered.contacts.iter().map(|contact| contact.kind).collect(),
             has_channel_ids: false,
             has_amount: registered.amount.is_some(),
             facts: BTreeSet::new(),
@@ -303,7 +305,8 @@ impl Customer {
             | CustomerEvent::TransactionVoided(_)
             | CustomerEvent::PointsRecorded(_)
             | CustomerEvent::FirstContactMissed(_)
-            | CustomerEvent::ReclaimSkipped(_) => {}
+            | CustomerEvent::ReclaimSkipped(_)
+            | CustomerEvent::KeyRotated(_) => {}
         }
     }
 
@@ -351,7 +354,7 @@ impl Customer {
             self.keyed_at.name = position;
         }
         if let Some(contacts) = &event.contacts {
-            self.has_contacts = !contacts.is_empty();
+            self.contact_kinds = contacts.iter().map(|contact| contact.kind).collect();
             self.keyed_at.contacts = position;
         }
         self.learn(event.profile.as_ref(), recorded);
@@ -363,7 +366,7 @@ impl Customer {
         match field {
             "name" => self.has_name,
             "external_id" => self.external_id.is_some(),
-            "contacts" => self.has_contacts,
+            "contacts" => !self.contact_kinds.is_empty(),
             "source" => self.source.is_some(),
             "channel" => self.channel.is_some(),
             "tags" => !self.tags.is_empty(),

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
+use crate::customer::event::ContactKind;
 use crate::refusal::{Code, Violation, require};
 use crate::validate::line;
 
@@ -44,6 +45,9 @@ pub struct Intake {
 pub struct Weights {
     /// That a way to reach the person was left.
     pub contact: u32,
+    /// What a kind of it adds beside: `phone`, `email` or `wechat`. Since version 2.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contacts: BTreeMap<String, u32>,
     /// That a product of interest was chosen.
     pub product: u32,
     /// The custom fields that name such a product.
@@ -56,6 +60,17 @@ pub struct Weights {
     pub fields: BTreeMap<String, u32>,
     /// What each further touch is worth.
     pub touch: u32,
+}
+
+impl Weights {
+    /// What a source or channel is worth, whether it is written `mini_program`, `mini-program` or `Mini Program`.
+    fn of_channel(&self, name: &str) -> Option<u32> {
+        let same = |one: &str| one.to_lowercase().replace(['-', ' '], "_");
+        let (folded, exact) = (same(name), self.channels.get(name));
+        let alike =
+            || self.channels.iter().find(|(known, _)| same(known) == folded).map(|(_, points)| points);
+        exact.or_else(alike).copied()
+    }
 }
 
 /// Which leads go to which team.
@@ -107,6 +122,7 @@ impl Default for Intake {
         Self {
             weights: Weights {
                 contact: 30,
+                contacts: BTreeMap::new(),
                 product: 30,
                 product_fields: words(&["product", "product_interest", "产品", "意向产品"]),
                 channels: channels.into_iter().map(|(name, points)| (name.to_owned(), points)).collect(),
@@ -135,6 +151,7 @@ pub fn invalid(intake: &Intake, teams: impl Fn(&str) -> bool, reps: impl Fn(&str
         map.iter().map(|(name, points)| (format!("{list}.{name}"), *points)).collect::<Vec<_>>()
     };
     let mut all: Vec<(String, u32)> = points.map(|(field, points)| (field.to_owned(), points)).into();
+    all.extend(named("weights.contacts", &weights.contacts));
     all.extend(named("weights.channels", &weights.channels));
     all.extend(named("weights.fields", &weights.fields));
     let mut unmet: Vec<Violation> = all
@@ -142,6 +159,15 @@ pub fn invalid(intake: &Intake, teams: impl Fn(&str) -> bool, reps: impl Fn(&str
         .filter(|(_, points)| *points > MAX_SCORE)
         .map(|(field, _)| out_of_range(&field))
         .collect();
+    let kinds = ContactKind::ALL.map(ContactKind::as_str);
+    unmet.extend(weights.contacts.keys().filter(|kind| !kinds.contains(&kind.as_str())).map(|kind| {
+        Violation::new(
+            Code::InvalidValue,
+            format!("weights.contacts.{kind}"),
+            Label::new("没有这种联系方式。", "There is no such kind of contact."),
+            Label::new("请使用 phone、email 或 wechat。", "Use phone, email or wechat."),
+        )
+    }));
     let entries = weights.channels.len() + weights.fields.len() + intake.rules.len() + intake.shares.len();
     unmet.extend(require(entries <= MAX_ENTRIES, || {
         Violation::new(
@@ -239,8 +265,11 @@ mod tests {
         let fields: Vec<String> = invalid(&wrong).into_iter().map(|one| one.field).collect();
         assert_eq!(fields, ["rules[0].team", "rules[1].id", "rules[2].max_score"]);
         let shares = [("li".to_owned(), 0), ("nobody".to_owned(), 1)].into();
-        let heavy = Intake { threshold: 101, shares, ..Intake::default() };
+        let mut heavy = Intake { threshold: 101, shares, ..Intake::default() };
+        heavy.weights.contacts = [("phone".to_owned(), 101), ("fax".to_owned(), 1)].into();
         let fields: Vec<String> = invalid(&heavy).into_iter().map(|one| one.field).collect();
-        assert_eq!(fields, ["threshold", "shares.li", "shares.nobody"]);
+        let expected =
+            ["threshold", "weights.contacts.phone", "weights.contacts.fax", "shares.li", "shares.nobody"];
+        assert_eq!(fields, expected);
     }
 }

@@ -19,6 +19,9 @@ use crate::{Actor, Label};
 pub use disclosure::{Disclosure, reads_people};
 pub use visibility::{Visibility, is_limited_by_region};
 
+/// Roles that rules and next actions name beside those of people's rights: who fills them is said team by team.
+pub const FUNCTIONS: [&str; 5] = ["service", "delivery", "finance", "marketing", "advisor"];
+
 const MAX_PEOPLE: usize = 500;
 const MAX_REGIONS: usize = 200;
 /// As long as the region of a customer may be.
@@ -40,6 +43,9 @@ pub struct Team {
     /// The regions whose customers its people see; all, where none is named. Since version 2.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub regions: BTreeSet<String>,
+    /// Who fills the roles of [`FUNCTIONS`] for its customers, by actor name. Since version 3.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Somebody who stands in for a rep for a time.
@@ -126,8 +132,28 @@ pub(crate) fn team(team: &Team) -> Vec<Violation> {
         not_too_many("supervisors", team.supervisors.len()),
         not_too_many("members", team.members.len()),
         regions(&team.regions),
+        team.functions.iter().flat_map(|(role, people)| function(role, people)).collect(),
     ]
     .concat()
+}
+
+/// Who fills a role.
+fn function(role: &str, people: &BTreeSet<String>) -> Vec<Violation> {
+    let field = format!("functions.{role}");
+    let known = require(FUNCTIONS.contains(&role), || unknown_role(&field, role, &FUNCTIONS));
+    let lines = people.iter().flat_map(|name| named(&field, name));
+    known.into_iter().chain(lines).chain(not_too_many(&field, people.len())).collect()
+}
+
+/// A role that nobody can have.
+pub(crate) fn unknown_role(field: &str, role: &str, known: &[&str]) -> Violation {
+    let known = known.join(", ");
+    Violation::new(
+        Code::UnknownRole,
+        field,
+        Label::new(format!("没有角色“{role}”。"), format!("There is no role {role:?}.")),
+        Label::new(format!("请使用：{known}。"), format!("Use one of: {known}.")),
+    )
 }
 
 fn regions(regions: &BTreeSet<String>) -> Vec<Violation> {

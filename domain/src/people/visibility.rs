@@ -99,6 +99,7 @@ mod tests {
             supervisors: names(supervisors),
             members: names(members),
             regions: names(regions),
+            functions: std::collections::BTreeMap::new(),
         }
     }
 

@@ -9,8 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Label;
-use crate::customer::event::{Money, TransactionKind};
-use crate::customer::purchases::{Span, Transaction};
+use crate::customer::purchases::{PurchaseCondition, Transaction};
 
 /// A rule of the pipeline that acts by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +26,7 @@ pub struct Automation {
     /// What must hold when it acts; always, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
-    /// What calls it off while it waits. Leaving the stages of its trigger, a correction of what set it off, a
+    /// What calls it off while it waits. Leaving the stages of its trigger (and `also_in`), a correction of what set it off, a
     /// merge and an erasure always do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancelled_by: Vec<Activity>,
@@ -44,6 +43,9 @@ pub enum Trigger {
         /// The stages; any, when none is named.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<String>,
+        /// Stages that the customer may move on to without calling it off while it waits.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also_in: Vec<String>,
     },
     /// A customer stays in one of these stages and nothing of `reset_by` happens; the delay counts from entry or
     /// from the last such event, whichever is later.
@@ -254,36 +256,6 @@ pub struct Condition {
     pub next_contact_planned: Option<bool>,
 }
 
-/// How much a customer must have bought: first, repeated and yearly purchases differ by it. Each bound that is given holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PurchaseCondition {
-    /// What is counted.
-    pub kind: TransactionKind,
-    /// How many at least.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_count: Option<u64>,
-    /// How many at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_count: Option<u64>,
-    /// Together worth at least this; amounts in other currencies do not count.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_sum: Option<Money>,
-    /// Only those of this many seconds before the rule acts; all of them when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within_seconds: Option<u64>,
-}
-
-impl PurchaseCondition {
-    fn holds(&self, transactions: &[Transaction], until: DateTime<Utc>) -> bool {
-        let span = Span { kind: self.kind, until, within_seconds: self.within_seconds };
-        let count = span.count(transactions) as u64;
-        let worth = |least: &Money| span.sum(transactions, &least.currency) >= least.amount;
-        self.min_count.is_none_or(|least| count >= least)
-            && self.max_count.is_none_or(|most| count <= most)
-            && self.min_sum.as_ref().is_none_or(worth)
-    }
-}
-
 /// What conditions look at.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Facts<'a> {
@@ -483,7 +455,7 @@ impl Trigger {
     /// The stages that it is bound to; none where it is bound to all.
     pub fn stages(&self) -> &[String] {
         match self {
-            Self::StageEntered { stages }
+            Self::StageEntered { stages, .. }
             | Self::StageIdle { stages, .. }
             | Self::FieldDate { stages, .. }
             | Self::Signal { stages, .. }

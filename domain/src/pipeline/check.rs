@@ -2,8 +2,10 @@
 
 pub(super) mod automations;
 mod names;
+mod numbers;
 pub(super) mod publication;
 mod reference;
+mod roles;
 
 use std::collections::BTreeSet;
 
@@ -23,14 +25,21 @@ pub(super) fn errors(pipeline: &Pipeline) -> Vec<Violation> {
         incomplete(pipeline),
         default_pool(pipeline),
         automations::automations(pipeline),
+        roles::unknown(pipeline),
     ]
     .concat()
 }
 
 /// What is permitted but unwise.
 pub(super) fn warnings(pipeline: &Pipeline) -> Vec<Violation> {
-    [core_stages(pipeline), names::similar_names(pipeline), way_back(pipeline), loss_reasons(pipeline)]
-        .concat()
+    [
+        core_stages(pipeline),
+        names::similar_names(pipeline),
+        way_back(pipeline),
+        loss_reasons(pipeline),
+        numbers::too_late(pipeline),
+    ]
+    .concat()
 }
 
 fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {

@@ -206,6 +206,41 @@ fn supervisors_of_every_template_hear_of_a_silent_customer_before_a_pool_takes_i
 }
 
 #[test]
+fn what_comes_after_the_pool_has_taken_the_customer_back_is_said_at_the_number_and_not_before() {
+    let late = |pipeline: &Pipeline| -> Vec<String> {
+        let late = pipeline.warnings().into_iter().filter(|one| one.code == Code::LaterThanReclaim.as_str());
+        late.map(|one| one.field).collect()
+    };
+    let warned = |change: &dyn Fn(&mut Value)| -> Vec<String> {
+        let mut definition = definition();
+        change(&mut definition);
+        late(&Pipeline::parse("k", 1, &definition).unwrap())
+    };
+    for template in templates() {
+        assert_eq!(late(&template.pipeline), [""; 0], "{}", template.key);
+    }
+    let rules: Vec<String> = templates()[1].pipeline.automations.iter().map(|rule| rule.id.clone()).collect();
+    let place = |id: &str| rules.iter().position(|known| known == id).unwrap();
+    let deciding = place("deciding_without_update");
+    let wait =
+        |seconds: u64| move |d: &mut Value| d["automations"][deciding]["delay"]["seconds"] = json!(seconds);
+    assert_eq!(warned(&wait(5 * DAY - 1)), [""; 0]);
+    assert_eq!(warned(&wait(5 * DAY)), [format!("automations[{deciding}].delay.seconds")]);
+    let due = |seconds: u64| {
+        move |d: &mut Value| d["stages"][0]["next_action"]["deadline_seconds"] = json!(seconds)
+    };
+    assert_eq!(warned(&due(5 * DAY)), [""; 0]);
+    assert_eq!(warned(&due(5 * DAY + 1)), ["stages[0].next_action.deadline_seconds"]);
+    let warns = |seconds: u64| {
+        move |d: &mut Value| {
+            d["pools"][0]["rules"]["reclaim"][0]["warn_before_seconds"] = json!([DAY, seconds]);
+        }
+    };
+    assert_eq!(warned(&warns(5 * DAY - 1)), [""; 0]);
+    assert_eq!(warned(&warns(5 * DAY)), ["pools[0].rules.reclaim[0].warn_before_seconds[1]"]);
+}
+
+#[test]
 fn completing_a_follow_up_and_a_deal_asks_for_what_the_sources_say() {
     let funnel = &templates().iter().find(|known| known.key == "funnel-5").unwrap().pipeline;
     assert_eq!(funnel.transition("talking", "won").unwrap().min_follow_ups, 1);
@@ -231,6 +266,12 @@ fn an_automation_that_refers_to_nothing_or_does_nothing_is_named_by_its_path() {
             json!({"kind": "set_tag", "tag": "x"}),
             Code::DanglingReference,
             "automations[0].trigger.stages[0]",
+        ),
+        (
+            json!({"kind": "stage_entered", "stages": ["quoted"], "also_in": ["won", "none"]}),
+            json!({"kind": "set_tag", "tag": "x"}),
+            Code::DanglingReference,
+            "automations[0].trigger.also_in[1]",
         ),
         (
             json!({"kind": "stage_idle"}),
@@ -374,6 +415,46 @@ fn a_stage_without_criterion_or_action_is_not_published() {
         one(Code::ActionMissing, "stages[1].next_action"),
     ];
     assert_eq!(found, expected.concat());
+}
+
+#[test]
+fn a_role_that_nobody_can_have_is_not_published_and_those_that_teams_fill_are() {
+    let found = refused(|d| {
+        d["stages"][0]["next_action"]["role"] = json!("astronaut");
+        d["stages"][1]["next_action"]["role"] = json!("team");
+        d["automations"][0]["actions"] = json!([
+            {"kind": "remind", "role": "astronaut", "text": {"zh": "字", "en": "text"}},
+            {"kind": "remind", "role": "team", "text": {"zh": "字", "en": "text"}},
+            {"kind": "create_task", "task": "x", "role": "Rep", "text": {"zh": "字", "en": "text"}},
+            {"kind": "start_process", "process": "x", "role": "sales", "text": {"zh": "字", "en": "text"}}
+        ]);
+    });
+    let fields = [
+        "stages[0].next_action.role",
+        "stages[1].next_action.role",
+        "automations[0].actions[0].role",
+        "automations[0].actions[2].role",
+        "automations[0].actions[3].role",
+    ];
+    assert_eq!(found, fields.map(|field| one(Code::UnknownRole, field)).concat());
+    for role in
+        ["rep", "supervisor", "manager", "admin", "service", "delivery", "finance", "marketing", "advisor"]
+    {
+        let mut definition = definition();
+        definition["stages"][0]["next_action"]["role"] = json!(role);
+        assert!(Pipeline::parse("k", 1, &definition).is_ok(), "{role}");
+    }
+}
+
+#[test]
+fn wherever_a_quote_is_given_its_form_has_room_for_it() {
+    for (template, stage) in [("helloword-13", "proposal"), ("landian-6", "quoted"), ("funnel-5", "talking")]
+    {
+        let found = templates().iter().find(|known| known.key == template).unwrap();
+        let form = &found.pipeline.stage(stage).unwrap().entry_form;
+        assert_eq!(form.offers, ["amount", "product"], "{template}");
+        assert!(form.fields.is_empty(), "{template}: a quote is recorded without them as well");
+    }
 }
 
 #[test]

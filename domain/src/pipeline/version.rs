@@ -293,6 +293,11 @@ impl Versions {
         all
     }
 
+    /// When another version takes force or a pilot ends next, after an instant.
+    pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.changes().into_iter().find(|change| *change > now)
+    }
+
     /// Since when, up to an instant, a rule has been in force for a team's customers, or for those of no team, without a
     /// break: in one version after the other that has it just so. The instant itself where none has it then; always, where
     /// it was never otherwise: what is recorded late of the time before a pipeline is judged by its first rules.

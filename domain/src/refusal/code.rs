@@ -108,6 +108,7 @@ codes! {
     UnknownEvidence "unknown-evidence" Unprocessable "该状态不接受此凭证" "The stage does not accept this evidence"
     UnknownChannel "unknown-channel" Unprocessable "没有这个沟通渠道" "Unknown communication channel"
     UnknownTeam "unknown-team" Unprocessable "没有这个团队" "The team does not exist"
+    UnknownRole "unknown-role" Unprocessable "没有这个角色" "The role does not exist"
     UnknownPerson "unknown-person" Unprocessable "没有这个人员" "The person does not exist"
     FieldTypeFixed "field-type-fixed" Unprocessable "字段类型不能更改" "The type of a field cannot be changed"
     UnknownPool "unknown-pool" Unprocessable "没有这个公海" "The pool does not exist"
@@ -162,5 +163,6 @@ codes! {
     CoreStageCount "core-stage-count" Unprocessable "核心状态应为5至8个" "There should be five to eight core stages"
     SimilarNames "similar-names" Unprocessable "状态名称过于相似" "Stage names are too similar"
     NoWayBack "no-way-back" Unprocessable "没有回退路径" "There is no way back to an earlier stage"
+    LaterThanReclaim "later-than-reclaim" Unprocessable "晚于公海收回" "It comes after the pool has taken the customer back"
     NoLossReasons "no-loss-reasons" Unprocessable "没有流失原因" "Loss reasons are missing"
 }

@@ -9,7 +9,7 @@ use super::hypothesis::Hypothesis;
 use crate::Context;
 use crate::customer::Customer;
 use crate::customer::event::{CustomerEvent, Recorded, TransitionRequested};
-use crate::customer::{NewEvent, Said, reconsider, stage_in_force};
+use crate::customer::{MoveContext, NewEvent, reconsider, stage_in_force};
 use crate::refusal::Violation;
 
 /// A recorded move that would have been refused.
@@ -173,11 +173,11 @@ fn said<'a>(
     recorded: &Recorded<CustomerEvent>,
     rest: &'a [Recorded<CustomerEvent>],
     requests: &'a BTreeMap<Uuid, TransitionRequested>,
-) -> Said<'a> {
+) -> MoveContext<'a> {
     let asked = match &recorded.event {
         CustomerEvent::Moved(event) => event.approval.and_then(|request| requests.get(&request)),
         CustomerEvent::Registered(_) | CustomerEvent::Reactivated(_) => None,
-        _ => return Said::default(),
+        _ => return MoveContext::default(),
     };
     let positions = recorded.position + 1..;
     let with_it = |(next, position): &(&Recorded<CustomerEvent>, u64)| {
@@ -185,14 +185,14 @@ fn said<'a>(
         kind && next.position == *position && next.recorded_at == recorded.recorded_at
     };
     let brought = rest.iter().zip(positions).take_while(with_it).count();
-    Said { asked, brought: &rest[..brought] }
+    MoveContext { asked, brought: &rest[..brought] }
 }
 
 /// What the move did not meet of the definition that it was recorded under.
 fn before(
     recorded: &Recorded<CustomerEvent>,
     version: u32,
-    said: Said<'_>,
+    said: MoveContext<'_>,
     actual: Option<&Customer>,
     hypothesis: &Hypothesis,
 ) -> Vec<Violation> {

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::customer::command::{
-    AddDocument, Amendment, Command, Correct, FollowUp, Override, Plan, Register, Shown, Transition,
+    AddDocument, Amendment, Command, Correct, FollowUp, Override, Plan, Register, SuppliedEvidence,
+    Transition,
 };
 use crate::customer::event::{CustomerEvent, OnConflict, Recorded};
 use crate::customer::{Customer, decide};
@@ -244,7 +245,7 @@ fn moves_before_the_span_and_voided_ones_are_not_judged() {
         change: Amendment::Void,
         reason: "wrong button".to_owned(),
         on_conflict: OnConflict::Reject,
-        shown: Shown::default(),
+        shown: SuppliedEvidence::default(),
     };
     let voided = story.then(2, &Command::Correct(void));
     let replayed = voided.under(change());

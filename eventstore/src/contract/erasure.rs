@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Bench, OTHER, TENANT, appended, conflict_at, contract};
 use crate::vault::{
-    ActorKey, ActorText, AlsoAbout, OfActor, Opening, RootKey, SubjectKey, Vault, WrappedKey,
+    ActorKey, ActorText, AlsoAbout, OfActor, Opening, RewrappedKey, RootKey, SubjectKey, Vault, WrappedKey,
 };
 use crate::{Append, Entry, EventStore, Query, StoreError};
 
@@ -35,6 +35,8 @@ contract!(
     what_is_sealed_of_an_actor_is_gone_with_the_key_and_what_follows_has_the_next_one,
     what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone,
     what_is_sealed_with_a_key_from_before_an_erasure_is_not_appended,
+    a_changed_key_opens_what_it_sealed_before_and_seals_by_other_bytes,
+    a_key_that_is_stored_otherwise_by_now_is_not_changed,
     a_wrong_root_key_opens_nothing,
     blind_tags_differ_by_tenant_kind_and_value,
 );
@@ -421,6 +423,62 @@ async fn what_is_sealed_with_a_key_from_before_an_erasure_is_not_appended(bench:
     assert_eq!(bench.store.head(TENANT).await.unwrap().position, head);
     let next = actor_key(&bench, &vault, actor, 2).await;
     appended(bench.store.append(sealed_with(&next)).await);
+}
+
+/// An append that changes a key.
+fn changing(bench: &Bench, key: RewrappedKey) -> Append {
+    Append { changed_keys: vec![key], ..Append::new(TENANT, vec![bench.event("changed", &[])]) }
+}
+
+async fn a_changed_key_opens_what_it_sealed_before_and_seals_by_other_bytes(bench: Bench) {
+    let other_process = vault(&bench);
+    let vault = vault(&bench);
+    let before = sealed_event(&bench, &vault, LI, "李雷").await;
+    assert!(opened(&other_process, LI, &before).await.is_ok());
+    for number in 1..3 {
+        let erasures = bench.store.erasures(TENANT).await.unwrap();
+        let key = vault.changed_key(TENANT, LI, [number; 32]).await.unwrap().unwrap();
+        appended(bench.store.append(changing(&bench, key)).await);
+        assert_eq!(bench.store.erasures(TENANT).await.unwrap(), erasures + 1, "processes read keys again");
+    }
+    // A process that had the key in memory seals by the new bytes as well.
+    let SubjectKey::Live(key) = other_process.data_key(TENANT, LI).await.unwrap() else {
+        panic!("it has a key")
+    };
+    let mut event = bench.event("noted", &["a"]);
+    event.data = json!({ "name": { "$personal": "Li Lei" } });
+    vault.seal(TENANT, LI, event.id, &mut event.data, &key);
+    let position = bench.put(vec![event]).await.first_position;
+    let after = bench.store.read(TENANT, position - 1, 1).await.unwrap().remove(0);
+    let [old, new] = [&before, &after].map(|entry| data(entry)["name"]["$sealed"].clone());
+    assert_eq!(old["key"], new["key"]);
+    assert_ne!(old["commitment"], new["commitment"]);
+    for vault in [&vault, &other_process, &self::vault(&bench)] {
+        assert_eq!(opened(vault, LI, &before).await.unwrap()["name"], json!({ "$personal": "李雷" }));
+        assert_eq!(opened(vault, LI, &after).await.unwrap()["name"], json!({ "$personal": "Li Lei" }));
+    }
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    for entry in [&before, &after] {
+        assert_eq!(opened(&vault, LI, entry).await.unwrap()["name"], json!({ "$erased": true }));
+    }
+}
+
+async fn a_key_that_is_stored_otherwise_by_now_is_not_changed(bench: Bench) {
+    let vault = vault(&bench);
+    assert_eq!(vault.changed_key(TENANT, LI, [1; 32]).await.unwrap(), None);
+    sealed_event(&bench, &vault, LI, "李雷").await;
+    let [one, other] = [vault.changed_key(TENANT, LI, [1; 32]), vault.changed_key(TENANT, LI, [2; 32])];
+    let (one, other) = (one.await.unwrap().unwrap(), other.await.unwrap().unwrap());
+    appended(bench.store.append(changing(&bench, one)).await);
+    let head = bench.head().await;
+    assert_eq!(conflict_at(&bench.store.append(changing(&bench, other)).await), head);
+    let late = vault.changed_key(TENANT, LI, [3; 32]).await.unwrap().unwrap();
+    let other_tenant = Append { tenant: OTHER, ..changing(&bench, late.clone()) };
+    assert!(bench.store.append(other_tenant).await.is_err());
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    assert_eq!(conflict_at(&bench.store.append(changing(&bench, late)).await), head + 1);
+    assert!(bench.store.data_key(TENANT, LI).await.unwrap().unwrap().destroyed);
+    assert_eq!(vault.changed_key(TENANT, LI, [4; 32]).await.unwrap(), None);
 }
 
 async fn what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone(bench: Bench) {

@@ -1,5 +1,6 @@
 //! What every store promises, one named rule a test. Each rule runs against each store.
 
+mod aborted;
 mod appending;
 mod concurrency;
 mod conditions;

@@ -1,10 +1,12 @@
 //! What readers see: pages, heads, instants, wake-ups.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 
 use super::{Bench, OTHER, TENANT, appended, contract, new_year};
 use crate::ledger::{leaf_hash, root_of};
-use crate::{Append, Position};
+use crate::{Append, News, Position};
 
 contract!(
     pages_follow_one_another_without_loss,
@@ -18,6 +20,7 @@ contract!(
     position_before_the_first_event_is_zero,
     a_watcher_wakes_after_the_commit,
     a_watcher_hears_nothing_of_other_tenants,
+    where_logs_end_is_known_without_asking_and_each_that_moves_is_news,
     nothing_at_or_below_an_observed_position_appears_later,
 );
 
@@ -71,6 +74,24 @@ async fn tenants_are_those_with_events(bench: Bench) {
     appended(bench.store.append(of_access).await);
     assert_eq!(bench.store.tenants().await.unwrap(), [TENANT, OTHER]);
     assert_eq!(bench.store.logs().await.unwrap(), [TENANT, OTHER, TENANT.access_log()]);
+}
+
+async fn where_logs_end_is_known_without_asking_and_each_that_moves_is_news(bench: Bench) {
+    bench.store.answers().await.unwrap();
+    assert_eq!(bench.store.known_heads(), []);
+    let news = News::default();
+    bench.store.inform(&news);
+    bench.put(vec![bench.event("e", &[]), bench.event("e", &[])]).await;
+    assert_eq!(news.next().await, HashSet::from([TENANT]));
+    appended(bench.store.append(Append::new(OTHER, vec![bench.event("e", &[])])).await);
+    assert_eq!(news.next().await, HashSet::from([OTHER]));
+    let mut known = bench.store.known_heads();
+    known.sort_unstable();
+    assert_eq!(known, [(TENANT, 2), (OTHER, 1)]);
+    bench.store.tell(TENANT);
+    assert_eq!(news.next().await, HashSet::from([TENANT]), "beside its log");
+    bench.store.close().await;
+    assert!(bench.store.answers().await.is_err(), "nobody answers any more");
 }
 
 async fn position_at_an_instant_includes_it(bench: Bench) {

@@ -12,7 +12,8 @@ use crate::ledger::{
     Hash, LedgerStore, Record, TILE_WIDTH, TagRecord, Tile, Trust, Verdict, inclusion_proof, root_at, verify,
 };
 use crate::segments::{
-    SegmentFault, check_segments, cold_tiles, copy_segments, positions_of, segment_faults, write_segment,
+    SegmentFault, check_segments, cold_tiles, copy_segments, look_at_all_segments, positions_of,
+    read_next_segments, segment_faults, write_segment,
 };
 use crate::{
     Append, Entry, EventStore, MemoryStore, Options, Outcome, Position, Query, SqliteStore, StoreError,
@@ -24,6 +25,7 @@ contract!(
     the_log_goes_on_and_remembers_what_is_cold,
     a_random_log_is_read_as_one_that_keeps_everything,
     a_file_that_is_gone_or_changed_is_named_and_nothing_of_it_is_answered,
+    what_nobody_asks_for_is_looked_at_and_read_in_its_turn,
     what_a_crash_leaves_is_taken_up_again,
     a_file_of_something_else_is_never_written_over,
     only_whole_tiles_leave_and_not_in_silence,
@@ -296,6 +298,35 @@ async fn a_file_that_is_gone_or_changed_is_named_and_nothing_of_it_is_answered(m
         assert_eq!(segment_faults(&*bench.store).await.unwrap(), []);
         assert_eq!(bench.store.read(TENANT, 0, 300).await.unwrap().len(), 300);
     }
+}
+
+async fn what_nobody_asks_for_is_looked_at_and_read_in_its_turn(mut bench: Bench) {
+    fill(&bench).await;
+    if !archive(&bench, 0..2).await {
+        return;
+    }
+    let files = [file_of(&bench, 0), file_of(&bench, 1)];
+    let whole = std::fs::read(&files[0]).unwrap();
+    let changed = [&whole[..], b"x"].concat();
+    std::fs::write(&files[0], changed).unwrap();
+    bench.reopen().await;
+    let store = &*bench.store;
+    let named = async || {
+        let faults = segment_faults(store).await.unwrap();
+        faults.into_iter().map(|fault| fault.file).collect::<Vec<_>>()
+    };
+    let [first, second] = files.each_ref().map(|file| file.display().to_string());
+    assert_eq!(look_at_all_segments(store).await.unwrap(), 2);
+    assert_eq!(named().await, [""; 0], "both are there");
+    assert_eq!(read_next_segments(store, 1).await.unwrap(), 1);
+    assert_eq!(named().await, std::slice::from_ref(&first));
+    std::fs::remove_file(&files[1]).unwrap();
+    assert_eq!(look_at_all_segments(store).await.unwrap(), 2);
+    assert_eq!(named().await, [first.clone(), second.clone()]);
+    std::fs::write(&files[0], &whole).unwrap();
+    assert_eq!(named().await, [second]);
+    assert_eq!(read_next_segments(store, 9).await.unwrap(), 1, "the second, then the first again");
+    assert_eq!(read_next_segments(store, 9).await.unwrap(), 2);
 }
 
 async fn what_a_crash_leaves_is_taken_up_again(mut bench: Bench) {

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
 
 use super::failure::unavailable;
-use crate::StoreError;
+use crate::{StoreError, traced};
 
 /// How long a reader waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ impl Server {
     /// [`StoreError::Unavailable`] when this is not a `postgres://` URL.
     pub(super) fn new(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(unavailable)?;
-        Ok(Self(options.application_name("waymark").disable_statement_logging()))
+        Ok(Self(traced(options.application_name("waymark"))))
     }
 
     pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {

@@ -27,8 +27,9 @@ mod transfer;
 mod write;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sqlx::{Connection, PgPool};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -43,8 +44,9 @@ use failure::unavailable;
 use head_poller::{HeadPoller, NotifyHints};
 pub use options::Options;
 use read_pool::ReadPool;
-pub use schema::{migrate, secure};
+pub use schema::{migrate, secure, secured_roles};
 use shard::Shard;
+pub use tenant_scope::naming;
 use writer::Writer;
 
 /// A log in PostgreSQL, which other tables (read models) may share.
@@ -52,6 +54,8 @@ pub struct PostgresStore {
     shards: Vec<mpsc::Sender<Job>>,
     reads: ReadPool,
     watchers: Arc<Watchers>,
+    /// What is told to other processes.
+    hints: NotifyHints,
     segments: SegmentFolder,
     gate: Gate,
     /// The writing tasks, which end when told to close.
@@ -84,10 +88,10 @@ impl PostgresStore {
             shards.push(jobs);
             writing.push(tokio::spawn(shard.run()));
         }
-        let head_poller = HeadPoller::new(reads.clone(), Arc::clone(&watchers), hints);
+        let head_poller = HeadPoller::new(reads.clone(), Arc::clone(&watchers), hints.clone());
         let polling = head_poller.start(url, &options);
         let (segments, writing) = (SegmentFolder::new(options.segments), Mutex::new(writing));
-        Ok(Arc::new(Self { shards, reads, watchers, segments, gate, writing, polling }))
+        Ok(Arc::new(Self { shards, reads, watchers, hints, segments, gate, writing, polling }))
     }
 
     /// Whether there is a log in the database that a URL names. Nothing is made.
@@ -118,6 +122,7 @@ impl PostgresStore {
             shards,
             reads,
             watchers,
+            hints: NotifyHints::default(),
             segments: SegmentFolder::new(options.segments),
             gate: Gate::open(),
             writing: Mutex::default(),
@@ -161,7 +166,7 @@ impl PostgresStore {
             // A closed queue means that another close came first; both wait for the end.
             let _ = jobs.send(Job::Close).await;
         }
-        let writing = std::mem::take(&mut *self.writing.lock().unwrap_or_else(PoisonError::into_inner));
+        let writing = std::mem::take(&mut *self.writing.lock());
         for task in writing {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a writing task did not end well");

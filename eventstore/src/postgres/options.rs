@@ -20,8 +20,10 @@ pub struct Options {
     pub read_connections: u32,
     /// Over how many writing tasks, each with a connection of its own, the tenants are spread.
     pub shards: usize,
-    /// How often this process polls for what others appended to the logs it watches.
+    /// How often this process looks for what others appended, where they cannot tell it.
     pub look_every: Duration,
+    /// How often it looks where they do, by `NOTIFY`.
+    pub look_when_told_every: Duration,
     /// Whether processes wake each other by `NOTIFY`. Only a hint, and of no use behind a transaction pooler:
     /// polling finds everything, later.
     pub hints: bool,
@@ -43,6 +45,7 @@ impl Options {
             read_connections: 8,
             shards: 16,
             look_every: Duration::from_millis(250),
+            look_when_told_every: Duration::from_secs(2),
             hints: true,
             patience: Duration::from_secs(10),
             segments: None,

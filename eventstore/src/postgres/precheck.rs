@@ -163,7 +163,7 @@ impl<'a> PrecheckQuery<'a> {
     fn of(requests: &[&'a Request], head: Position, held: Option<&Log>) -> Self {
         let mut asked = Self::default();
         for (number, request) in requests.iter().enumerate() {
-            asked.subjects.extend(request.new_keys.iter().map(|key| key.subject));
+            asked.subjects.extend(request.key_subjects());
             for condition in request.conditions().filter(|condition| condition.after < head) {
                 if let Some(held) = held.filter(|held| held.answers(condition)) {
                     asked.told.extend(held.conflict(condition).map(|position| (number, position)));

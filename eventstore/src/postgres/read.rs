@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::row::{self, clamped};
+use super::tenant_scope::SYSTEM;
 use super::{PostgresStore, precheck};
 use crate::batch::LogHead;
 use crate::prepare::Request;
@@ -15,7 +16,7 @@ use crate::queue::Job;
 use crate::segments::{self, SegmentFolder};
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Intake, Outcome, Position, Query, QueryItem, Receipt, StoreError,
+    Append, Entry, EventStore, Head, Intake, News, Outcome, Position, Query, QueryItem, Receipt, StoreError,
     TenantId, Transferable, instant,
 };
 
@@ -26,6 +27,7 @@ const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("data_keys.sql");
 const HEAD: &str = include_str!("head.sql");
 const IS_COLD: &str = include_str!("is_cold.sql");
+const LAYOUT: &str = include_str!("layout.sql");
 
 #[async_trait]
 impl EventStore for PostgresStore {
@@ -123,6 +125,23 @@ impl EventStore for PostgresStore {
 
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.watchers.subscribe(tenant)
+    }
+
+    fn known_heads(&self) -> Vec<(TenantId, Position)> {
+        self.watchers.known()
+    }
+
+    fn inform(&self, news: &News) {
+        self.watchers.announcer.inform(news);
+    }
+
+    fn tell(&self, tenant: TenantId) {
+        self.watchers.announcer.tell(tenant);
+        self.hints.tell(tenant);
+    }
+
+    async fn answers(&self) -> Result<(), StoreError> {
+        self.reads.row(SYSTEM, || sqlx::query(LAYOUT).bind(SYSTEM.0)).await.map(drop)
     }
 
     fn intake(&self) -> watch::Receiver<Intake> {

@@ -3,7 +3,6 @@
 use sqlx::PgPool;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query as Statement;
-use uuid::Uuid;
 
 use super::connect::Server;
 use super::failure::Failure;
@@ -12,7 +11,7 @@ use super::tenant_scope::{self, SYSTEM};
 use crate::{Position, StoreError, TenantId, Transaction};
 
 const HEADS: &str = include_str!("heads.sql");
-const HEADS_OF: &str = include_str!("heads_of.sql");
+const HEAD: &str = include_str!("head.sql");
 const STRUCTURE: &str = include_str!("structure.sql");
 
 /// The connections that read.
@@ -88,13 +87,10 @@ impl ReadPool {
         positions(&self.rows(SYSTEM, || sqlx::query(HEADS)).await?)
     }
 
-    /// Where the logs of these tenants end.
-    pub(super) async fn heads_of(
-        &self,
-        tenants: &[TenantId],
-    ) -> Result<Vec<(TenantId, Position)>, StoreError> {
-        let ids: Vec<Uuid> = tenants.iter().map(|tenant| tenant.0).collect();
-        positions(&self.rows(SYSTEM, || sqlx::query(HEADS_OF).bind(&ids)).await?)
+    /// Where a tenant's log ends; none where it has none.
+    pub(super) async fn head_of(&self, tenant: TenantId) -> Result<Option<Position>, StoreError> {
+        let found = self.row(tenant, || sqlx::query(HEAD).bind(tenant.0)).await?;
+        found.map(|found| row::natural(&found, "position")).transpose()
     }
 
     /// What is wrong when a tenant's log has other entries than its head says.

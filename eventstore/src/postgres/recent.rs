@@ -111,13 +111,13 @@ mod tests {
     use crate::contract::{Bench, TENANT};
 
     /// A log to which events with one tag each were appended, and its head.
-    struct Told {
+    struct LogWithRecent {
         recent: Recent,
         head: LogHead,
         bench: Bench,
     }
 
-    impl Told {
+    impl LogWithRecent {
         fn new() -> Self {
             Self { recent: Recent::default(), head: LogHead::default(), bench: Bench::memory() }
         }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_last_entry_that_a_condition_forbids_is_told() {
-        let mut log = Told::new();
+        let mut log = LogWithRecent::new();
         for tags in [&["a", "b"][..], &["a"], &["b"]] {
             log.append("e", tags);
         }
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_was_let_go_and_what_has_no_tag_is_left_to_the_database() {
-        let mut log = Told::new();
+        let mut log = LogWithRecent::new();
         for _ in 0..=ENTRIES {
             log.append("e", &["a"]);
         }
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_head_that_somebody_else_has_moved_tells_nothing() {
-        let mut log = Told::new();
+        let mut log = LogWithRecent::new();
         log.append("e", &["a"]);
         let erased = LogHead { erasures: 1, ..log.head.clone() };
         assert!(log.recent.of(TENANT, &erased).is_none());

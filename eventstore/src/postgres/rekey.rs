@@ -7,12 +7,11 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::{PostgresStore, precheck, row, write};
 use crate::queue::Job;
-use crate::rekey::{Rekeyable, Rekeying, Retag, RewrappedKey, retagged};
+use crate::rekey::{Rekeyable, Rekeying, Retag, retagged};
 use crate::{StoreError, TenantId};
 
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const REPLACE_TENANT_KEY: &str = include_str!("replace_tenant_key.sql");
-const REWRAP_KEYS: &str = include_str!("rewrap_keys.sql");
 const BLIND_TAGS: &str = include_str!("blind_tags.sql");
 const DELETE_ALL_BLIND_TAGS: &str = include_str!("delete_all_blind_tags.sql");
 const IMPORT_TAGS: &str = include_str!("import_tags.sql");
@@ -35,7 +34,12 @@ pub(super) async fn write(
     rekeying: &Rekeying,
 ) -> Result<bool, Failure> {
     match rekeying {
-        Rekeying::DataKeys(keys) => rewrap(connection, tenant, keys).await,
+        Rekeying::DataKeys(keys) => {
+            // An append that changes one of them has compared what is stored under the same lock.
+            precheck::lock_head(connection, tenant).await?;
+            write::rewrap(connection, tenant, keys.iter()).await?;
+            Ok(true)
+        }
         Rekeying::TenantKey { stored, wrapped, retag } => {
             let mut head = precheck::lock_head(connection, tenant).await?;
             let replace = sqlx::query(REPLACE_TENANT_KEY).bind(tenant.0).bind(stored.as_slice());
@@ -53,21 +57,6 @@ pub(super) async fn write(
             Ok(true)
         }
     }
-}
-
-async fn rewrap(
-    connection: &mut PgConnection,
-    tenant: TenantId,
-    keys: &[RewrappedKey],
-) -> Result<bool, Failure> {
-    sqlx::query(REWRAP_KEYS)
-        .bind(tenant.0)
-        .bind(keys.iter().map(|key| key.subject).collect::<Vec<_>>())
-        .bind(keys.iter().map(|key| key.stored.as_slice()).collect::<Vec<_>>())
-        .bind(keys.iter().map(|key| key.wrapped.as_slice()).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(true)
 }
 
 /// All of a tenant's: they are read before one of them is written, some 150 bytes each.

@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0004_event_readable.sql"),
     include_str!("migrations/0005_layout.sql"),
 ];
+const SECURED_ROLES: &str = include_str!("secured_roles.sql");
 const GRANTS: &str = include_str!("grants.sql");
 /// Whether the tables may be spread over other servers.
 const DISTRIBUTED: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus')";
@@ -53,10 +54,25 @@ pub async fn migrate(url: &str) -> Result<(), StoreError> {
 pub async fn secure(url: &str, role: &str) -> Result<(), StoreError> {
     let mut connection = Server::new(url)?.connect().await.map_err(unavailable)?;
     let name = format!("\"{}\"", role.replace('"', "\"\""));
-    let grants = GRANTS.replace(":\"role\"", &name);
-    // Sent as one message, it holds as a whole or not at all.
-    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut connection).await.map_err(unavailable)?;
+    let mut transaction = connection.begin().await.map_err(unavailable)?;
+    // One by one: a cluster takes no policy among other statements (https://github.com/citusdata/citus/issues/6608).
+    for grant in GRANTS.split(";\n") {
+        let grant = grant.replace(":\"role\"", &name);
+        sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut *transaction).await.map_err(unavailable)?;
+    }
+    transaction.commit().await.map_err(unavailable)?;
     connection.close().await.map_err(unavailable)
+}
+
+/// The roles that [`secure`] was called for; none for anyone but the owner, who alone can call it again.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the database cannot be reached.
+pub async fn secured_roles(url: &str) -> Result<Vec<String>, StoreError> {
+    let mut connection = Server::new(url)?.connect().await.map_err(unavailable)?;
+    let roles = sqlx::query_scalar(SECURED_ROLES).fetch_all(&mut connection).await.map_err(unavailable)?;
+    connection.close().await.map_err(unavailable)?;
+    Ok(roles)
 }
 
 /// Makes the tables where they are missing, and refuses a database that would not keep what it acknowledges.

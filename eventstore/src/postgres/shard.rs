@@ -130,12 +130,12 @@ impl Shard {
         metrics::histogram!("waymark_append_batch_events").record(done.events as f64);
         self.watchers.moved(tenant, done.position);
         if done.events > 0 {
-            self.hints.moved();
+            self.hints.moved(tenant, done.position);
         }
     }
 
     fn moved(&self, tenant: TenantId, position: Position) {
         self.watchers.moved(tenant, position);
-        self.hints.moved();
+        self.hints.moved(tenant, position);
     }
 }

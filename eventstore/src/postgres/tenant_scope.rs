@@ -12,6 +12,14 @@ use crate::TenantId;
 /// Rows of the whole installation, and questions about all tenants, are the system's own.
 pub(super) const SYSTEM: TenantId = TenantId(Uuid::nil());
 
+/// Names the tenant in a transaction, on whichever servers of a distributed database its statements are carried out: without the first
+/// setting the second would stay on the one that was asked, and the others would show nobody's rows.
+#[must_use]
+pub fn naming(tenant: TenantId, distributed: bool) -> String {
+    let propagated = if distributed { "SET LOCAL citus.propagate_set_commands = 'local'; " } else { "" };
+    format!("{propagated}SET LOCAL app.tenant = '{tenant}'")
+}
+
 /// How a server keeps what it acknowledged.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Durability {
@@ -25,6 +33,7 @@ pub(super) enum Durability {
 #[derive(Debug, Clone)]
 pub(super) struct WriteTxSettings {
     settings: String,
+    distributed: bool,
 }
 
 impl WriteTxSettings {
@@ -38,18 +47,16 @@ impl WriteTxSettings {
         if !distributed {
             settings.push_str("; SET LOCAL plan_cache_mode = 'force_generic_plan'");
         }
-        Self { settings }
+        Self { settings, distributed }
     }
 
     /// Read committed, whatever the database's default: the head's lock is what orders the appends, and after waiting for
     /// it the facts must be looked up as they are then. A transaction left behind by a process that vanished gives the
     /// lock back after half a minute.
     pub(super) fn begin(&self, tenant: TenantId) -> SqlStr {
-        let settings = &self.settings;
-        AssertSqlSafe(format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL app.tenant = '{tenant}'; {settings}"
-        ))
-        .into_sql_str()
+        let (named, settings) = (naming(tenant, self.distributed), &self.settings);
+        AssertSqlSafe(format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {named}; {settings}"))
+            .into_sql_str()
     }
 }
 
@@ -58,8 +65,7 @@ impl WriteTxSettings {
 /// system asks are meant.
 pub(super) fn reading(tenant: TenantId) -> SqlStr {
     let meant = if tenant == SYSTEM { "; SET LOCAL citus.multi_task_query_log_level = 'off'" } else { "" };
-    AssertSqlSafe(format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL app.tenant = '{tenant}'{meant}"
-    ))
-    .into_sql_str()
+    // What it means elsewhere is nothing, and reading in a transaction is rare there.
+    let named = naming(tenant, true);
+    AssertSqlSafe(format!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {named}{meant}")).into_sql_str()
 }

@@ -12,6 +12,8 @@ use super::failure::Failure;
 use super::row;
 use crate::batch::{Batch, LogHead, Staged};
 use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
+use crate::segments::all_emptied;
+use crate::vault::RewrappedKey;
 use crate::{Position, TenantId, instant};
 
 const INSERT_EVENT: &str = include_str!("insert_event.sql");
@@ -25,6 +27,7 @@ const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEYS: &str = include_str!("destroy_keys.sql");
 const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
 const ARCHIVE_ENTRIES: &str = include_str!("archive_entries.sql");
+const REWRAP_KEYS: &str = include_str!("rewrap_keys.sql");
 const FORGET_TAG: &str = include_str!("forget_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
@@ -43,6 +46,9 @@ pub(super) async fn write(
     let leaves: Vec<Hash> = batch.staged().iter().map(|event| event.leaf).collect();
     let head = batch.head();
     write_tiles(connection, tenant, head.position() - leaves.len() as u64, &leaves).await?;
+    if !batch.changed().is_empty() {
+        rewrap(connection, tenant, batch.changed().iter().copied()).await?;
+    }
     erase(connection, tenant, batch.erased()).await?;
     forget(connection, tenant, batch.forgotten()).await?;
     archive(connection, tenant, batch.archived()).await?;
@@ -277,6 +283,23 @@ pub(super) async fn erase(
     Ok(())
 }
 
+/// Stores data keys in another form, under the lock of the head; one that is stored otherwise by now stays as it is.
+pub(super) async fn rewrap(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    keys: impl Iterator<Item = &RewrappedKey>,
+) -> Result<(), Failure> {
+    let (mut subjects, mut stored, mut wrapped) = (Vec::new(), Vec::new(), Vec::new());
+    for key in keys {
+        subjects.push(key.subject);
+        stored.push(key.stored.as_slice());
+        wrapped.push(key.wrapped.as_slice());
+    }
+    let rewrap = sqlx::query(REWRAP_KEYS).bind(tenant.0).bind(subjects).bind(stored).bind(wrapped);
+    rewrap.execute(connection).await?;
+    Ok(())
+}
+
 /// Empties the rows of entries whose bytes are in segments.
 async fn archive(
     connection: &mut PgConnection,
@@ -290,9 +313,7 @@ async fn archive(
             .bind(positions.end().cast_signed())
             .execute(&mut *connection)
             .await?;
-        if emptied.rows_affected() != positions.end() - positions.start() + 1 {
-            return Err(Failure::damaged(*positions.start(), "entries are missing"));
-        }
+        all_emptied(positions, emptied.rows_affected()).map_err(Failure::Unchanged)?;
     }
     Ok(())
 }

@@ -1,21 +1,24 @@
 //! The folder with the segments: where each is, and what this process knows of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::num::NonZeroUsize;
+use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::{Mutex, MutexGuard};
+use uuid::Uuid;
 
 use super::SegmentFault;
 use super::segment::{BadSegment, Segment};
 use crate::ledger::{TILE_WIDTH, TilePlace};
-use crate::{StoreError, TenantId};
+use crate::{Position, StoreError, TenantId};
 
 /// How many segments are held in memory, those that were read last.
-const HELD: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+const HELD: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 
 /// A tile of a tenant's log.
 pub(super) type Place = (TenantId, u64);
@@ -32,8 +35,23 @@ pub struct SegmentFolder {
 struct Seen {
     /// How many tiles of each log are cold, as far as it has looked.
     cold: BTreeMap<TenantId, u64>,
+    /// Where each log ended when it was looked how many that are: an event tells of more, so a log that stands still has no more.
+    looked_to: HashMap<TenantId, Position>,
     /// Those that could not be read when it was tried last.
     faults: BTreeMap<Place, SegmentFault>,
+    /// Where each of those goes on that look at a part of the segments at a time.
+    rounds: [Option<Place>; 3],
+}
+
+/// Who looks at a part of the segments at a time, in rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    /// Tries again what could not be read.
+    Retry,
+    /// Sees whether files are there.
+    Look,
+    /// Reads them.
+    Read,
 }
 
 /// Held by the process that writes segments. It is given up when dropped, or with the process.
@@ -88,16 +106,57 @@ impl SegmentFolder {
         lock(&self.seen).faults.clone()
     }
 
-    /// Where the segments are that there must be.
-    pub(super) fn known_places(&self) -> Vec<(Place, Option<PathBuf>)> {
-        let cold = lock(&self.seen).cold.clone();
-        let places = cold.into_iter().flat_map(|(tenant, tiles)| (0..tiles).map(move |tile| (tenant, tile)));
-        places.map(|place| (place, self.path(place))).collect()
+    /// Whether a segment could not be read when it was tried last.
+    pub(super) fn is_faulty(&self, place: Place) -> bool {
+        lock(&self.seen).faults.contains_key(&place)
+    }
+
+    /// The next of the segments that could not be read, in rotation: N at most, each of them once.
+    pub(super) fn next_faults(&self, count: usize) -> Vec<Place> {
+        let mut seen = lock(&self.seen);
+        let after = seen.rounds[Round::Retry as usize];
+        let (before, behind): (Vec<Place>, Vec<Place>) =
+            seen.faults.keys().partition(|place| after.is_some_and(|after| **place <= after));
+        let next: Vec<Place> = behind.into_iter().chain(before).take(count).collect();
+        seen.rounds[Round::Retry as usize] = next.last().copied().or(after);
+        next
+    }
+
+    /// The next of the segments that there must be, in rotation: of one log, N at most, and never some from both sides of a
+    /// multiple of N. None where none is cold.
+    pub(super) fn next_places(&self, round: Round, count: u64) -> Option<(TenantId, Range<u64>)> {
+        let mut seen = lock(&self.seen);
+        let (tenant, tile) = seen.rounds[round as usize].unwrap_or((TenantId(Uuid::nil()), 0));
+        let here = seen.cold.get(&tenant).filter(|tiles| tile < **tiles).map(|tiles| (tenant, tile, *tiles));
+        let others = || {
+            let later = seen.cold.range((Bound::Excluded(tenant), Bound::Unbounded));
+            let mut later = later.chain(&seen.cold).filter(|(_, tiles)| **tiles > 0);
+            later.next().map(|(tenant, tiles)| (*tenant, 0, *tiles))
+        };
+        let (tenant, first, tiles) = here.or_else(others)?;
+        let end = (first - first % count + count).min(tiles);
+        seen.rounds[round as usize] = Some((tenant, end));
+        Some((tenant, first..end))
+    }
+
+    /// How many tiles of all logs are known to be cold.
+    pub(super) fn known_cold_altogether(&self) -> u64 {
+        lock(&self.seen).cold.values().sum()
     }
 
     /// How many tiles of a log are known to be cold.
     pub(super) fn known_cold(&self, tenant: TenantId) -> u64 {
         lock(&self.seen).cold.get(&tenant).copied().unwrap_or_default()
+    }
+
+    /// Whether a log ends further on than when it was looked last how many of its tiles are cold.
+    pub(super) fn has_grown(&self, tenant: TenantId, position: Position) -> bool {
+        lock(&self.seen).looked_to.get(&tenant).is_none_or(|looked| *looked < position)
+    }
+
+    /// It was looked how many tiles of a log are cold that ended there.
+    pub(super) fn looked_to(&self, tenant: TenantId, position: Position) {
+        lock(&self.seen).looked_to.insert(tenant, position);
     }
 
     pub(super) fn learn_cold(&self, tenant: TenantId, tiles: u64) {
@@ -213,5 +272,5 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

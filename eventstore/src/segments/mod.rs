@@ -12,18 +12,21 @@
 //! the entries in the database; it is written again, or found to be what it should be. After that, during the append that empties the
 //! rows: all of it or nothing. So at no moment are there bytes in neither place.
 
+mod check;
 mod fault;
 mod folder;
 mod read;
 mod segment;
 mod write;
 
-use crate::Entry;
+use std::ops::RangeInclusive;
 
+use crate::{Entry, Position, StoreError};
+
+pub use check::{look_at_all_segments, read_next_segments, segment_faults};
 pub use fault::SegmentFault;
 pub use folder::{FolderLock, SegmentFolder};
 pub(crate) use read::fill;
-pub use read::segment_faults;
 pub use write::{WrittenSegment, check_segments, cold_tiles, copy_segments, positions_of, write_segment};
 
 /// What stands in the row of an entry whose bytes are in a segment: an object without members, which is no entry.
@@ -32,4 +35,15 @@ const STUB: &[u8] = b"{}";
 /// Whether the bytes of an entry, as its row has them, are in a segment.
 pub(crate) fn is_stub(entry: &Entry) -> bool {
     entry.bytes == STUB
+}
+
+/// Insists that the rows of all entries whose bytes are in segments were emptied.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when there are fewer rows than entries.
+pub(crate) fn all_emptied(positions: &RangeInclusive<Position>, rows: u64) -> Result<(), StoreError> {
+    if rows == positions.end() - positions.start() + 1 {
+        return Ok(());
+    }
+    Err(StoreError::Damaged { position: *positions.start(), what: "entries are missing".to_owned() })
 }

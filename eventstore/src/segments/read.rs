@@ -1,7 +1,6 @@
-//! Reads cold entries through their segments, and says which cannot be read.
+//! Reads cold entries through their segments.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,33 +11,8 @@ use super::{SegmentFault, SegmentFolder, is_stub};
 use crate::ledger::{LedgerStore, TILE_WIDTH, Tile};
 use crate::{Entry, Position, StoreError, TenantId};
 
-/// The segments that this process knows of and cannot read: those that a read has met are tried again, of the others it is seen
-/// whether their files are there.
-///
-/// # Errors
-/// When the log itself cannot be read.
-pub async fn segment_faults(store: &dyn LedgerStore) -> Result<Vec<SegmentFault>, StoreError> {
-    let Some(folder) = store.segments() else { return Ok(Vec::new()) };
-    for (tenant, tile) in folder.known_faults().into_keys() {
-        match read_file(folder, store, (tenant, tile)).await {
-            Ok(_) | Err(StoreError::Segment(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let files = folder.known_places();
-    let missing = blocking(move || Ok(files.into_iter().filter(is_missing).collect::<Vec<_>>())).await?;
-    let mut faults = folder.known_faults();
-    for (place, _) in missing {
-        faults.entry(place).or_insert_with(|| folder.fault(place, 0, NOT_THERE));
-    }
-    Ok(faults.into_values().collect())
-}
-
-const NOT_THERE: &str = "it is not there";
-
-fn is_missing((_, file): &(Place, Option<PathBuf>)) -> bool {
-    !file.as_ref().is_some_and(|file| file.is_file())
-}
+/// What is said of a segment without a file.
+pub(super) const NOT_THERE: &str = "it is not there";
 
 /// Puts the bytes of cold entries into them.
 ///

@@ -12,8 +12,8 @@
 //! Blind tags stand outside of the entries. They go into the index at once, with the other tags of their entry.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use sqlx::sqlite::SqliteConnection;
 
 use super::hex::hex;
@@ -33,7 +33,7 @@ const FLUSH_RATIO: usize = 4;
 /// However small the batches are, a flush takes at most this many slices.
 const FLUSH_SLICES: usize = 64;
 /// Entries that are read at a time when some are not in memory.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// A row of the index: position, type, tag, and the blind subject in hexadecimal.
 pub(super) type TagRow = (Position, String, String, Option<String>);
@@ -235,7 +235,7 @@ impl DeferredTagIndex {
                 }
                 tail.newest.until()
             };
-            let entries = query::page(&mut *connection, tenant, until, PAGE).await?;
+            let entries = query::page(&mut *connection, tenant, until, ENTRIES_PER_PAGE).await?;
             if entries.first().is_none_or(|entry| entry.position != until + 1) {
                 let what = "the entry is missing".to_owned();
                 return Err(StoreError::Damaged { position: until + 1, what });
@@ -248,7 +248,7 @@ impl DeferredTagIndex {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<TenantId, LogTail>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

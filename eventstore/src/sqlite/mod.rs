@@ -4,10 +4,13 @@ mod backup;
 mod batcher;
 mod deferred_tags;
 mod failure;
+mod head_poller;
 mod hex;
 mod import;
 mod ledger;
 mod open;
+#[cfg(test)]
+mod power_cuts;
 mod precheck;
 mod query;
 mod read;
@@ -22,8 +25,9 @@ mod write;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -88,6 +92,8 @@ pub struct SqliteStore {
     file: PathBuf,
     jobs: mpsc::Sender<Job>,
     reads: SqlitePool,
+    /// The connection that looks whether another process changed the file; none in a store that only looks.
+    looking: Option<SqlitePool>,
     watchers: Arc<Watchers>,
     deferred_tags: Arc<DeferredTagIndex>,
     segments: SegmentFolder,
@@ -130,10 +136,14 @@ impl SqliteStore {
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
         let segments = SegmentFolder::new(options.segments);
-        let store = Arc::new(Self { file, jobs, reads, watchers, deferred_tags, segments, gate, batcher });
+        let own = open::readers(&file, 1).await?;
+        let looking = Some(own.clone());
+        let store =
+            Arc::new(Self { file, jobs, reads, looking, watchers, deferred_tags, segments, gate, batcher });
         for (tenant, position) in store.heads().await? {
             store.watchers.moved(tenant, position);
         }
+        tokio::spawn(head_poller::poll(own, Arc::downgrade(&store.watchers)));
         Ok(store)
     }
 
@@ -160,6 +170,7 @@ impl SqliteStore {
             file,
             jobs,
             reads,
+            looking: None,
             watchers,
             deferred_tags,
             segments: SegmentFolder::new(options.segments),
@@ -200,11 +211,14 @@ impl SqliteStore {
     async fn shut(&self) {
         // A closed queue means that another close came first; both wait for the end.
         let _ = self.jobs.send(Job::Close).await;
-        let batcher = self.batcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let batcher = self.batcher.lock().take();
         if let Some(batcher) = batcher
             && let Err(error) = batcher.await
         {
             tracing::error!(%error, "the writing task did not end well");
+        }
+        if let Some(looking) = &self.looking {
+            looking.close().await;
         }
         self.reads.close().await;
     }

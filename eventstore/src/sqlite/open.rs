@@ -10,7 +10,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use super::failure::{unavailable, unread};
-use crate::StoreError;
+use crate::{StoreError, traced};
 
 /// The layout of the tables that this code reads and writes.
 const SCHEMA_VERSION: i64 = 2;
@@ -106,11 +106,11 @@ pub(super) async fn inspector(file: &Path, count: u32) -> Result<SqlitePool, Sto
 
 /// A connection to a file that is there, without any write-ahead log of its own making.
 pub(super) fn existing(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
+    traced(SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT))
 }
 
 fn common(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+    let options = SqliteConnectOptions::new()
         .filename(file)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -120,8 +120,8 @@ fn common(file: &Path) -> SqliteConnectOptions {
         // What a statement might have to undo is kept in memory, not in a file beside the database.
         .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .row_buffer_size(ROW_BUFFER)
-        .disable_statement_logging()
+        .row_buffer_size(ROW_BUFFER);
+    traced(options)
 }
 
 /// Acknowledged means on disk: what SQLite says of itself counts, not what it was asked to do.

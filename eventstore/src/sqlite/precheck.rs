@@ -59,7 +59,7 @@ async fn ask(
 ) -> Result<(BatchPrecheck, Position), Failure> {
     let asked = |by_tag: &&ByTag<'_>| known.is_none_or(|known| by_tag.1 < known.all_after);
     let events = requests.iter().flat_map(|request| &request.events);
-    let keys = requests.iter().flat_map(|request| &request.new_keys);
+    let subjects = requests.iter().flat_map(|request| request.key_subjects());
     let id = tenant.0.as_bytes().as_slice();
     let rows = sqlx::query(PRECHECK)
         .bind(id)
@@ -67,7 +67,7 @@ async fn ask(
         .bind(id)
         .bind(list(events.map(|event| hex(event.id))))
         .bind(id)
-        .bind(list(keys.map(|key| hex(key.subject))))
+        .bind(list(subjects.map(hex)))
         .bind(id)
         .bind(id)
         .bind(list(conditions.by_tag.iter().filter(asked)))

@@ -17,7 +17,7 @@ use crate::queue::Job;
 use crate::segments::{self, SegmentFolder};
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Intake, Outcome, Position, Query, QueryItem, Receipt, StoreError,
+    Append, Entry, EventStore, Head, Intake, News, Outcome, Position, Query, QueryItem, Receipt, StoreError,
     TenantId, Transferable, instant,
 };
 
@@ -26,6 +26,7 @@ const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("keys_known.sql");
 const HEADS: &str = include_str!("heads.sql");
 const IS_COLD: &str = include_str!("is_cold.sql");
+const ONE_ROW: &str = include_str!("one_row.sql");
 
 #[async_trait]
 impl EventStore for SqliteStore {
@@ -149,6 +150,23 @@ impl EventStore for SqliteStore {
         self.watchers.subscribe(tenant)
     }
 
+    fn known_heads(&self) -> Vec<(TenantId, Position)> {
+        self.watchers.known()
+    }
+
+    fn inform(&self, news: &News) {
+        self.watchers.announcer.inform(news);
+    }
+
+    fn tell(&self, tenant: TenantId) {
+        self.watchers.announcer.tell(tenant);
+    }
+
+    async fn answers(&self) -> Result<(), StoreError> {
+        let one = sqlx::query_scalar::<_, i64>(ONE_ROW).fetch_optional(self.read_pool()).await;
+        one.map(drop).map_err(unavailable)
+    }
+
     fn intake(&self) -> watch::Receiver<Intake> {
         self.gate.watch()
     }
@@ -156,6 +174,16 @@ impl EventStore for SqliteStore {
     async fn close(&self) {
         self.shut().await;
     }
+}
+
+/// Where each log ends.
+pub(super) async fn heads(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(TenantId, Position)>, StoreError> {
+    let rows = sqlx::query(HEADS).fetch_all(connection).await.map_err(unavailable)?;
+    rows.iter()
+        .map(|found| Ok((TenantId(row::uuid(found, "tenant_id")?), row::natural(found, "position")?)))
+        .collect()
 }
 
 impl SqliteStore {
@@ -170,10 +198,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn heads(&self) -> Result<Vec<(TenantId, Position)>, StoreError> {
-        let rows = sqlx::query(HEADS).fetch_all(self.read_pool()).await.map_err(unavailable)?;
-        rows.iter()
-            .map(|found| Ok((TenantId(row::uuid(found, "tenant_id")?), row::natural(found, "position")?)))
-            .collect()
+        heads(&mut *self.read_pool().acquire().await.map_err(unavailable)?).await
     }
 
     pub(super) async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {

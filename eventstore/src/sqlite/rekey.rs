@@ -5,16 +5,14 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::hex::{bytes_hex, hex};
-use super::query::{self, list};
-use super::{SqliteStore, row, write};
+use super::hex::hex;
+use super::{SqliteStore, query, row, write};
 use crate::queue::Job;
 use crate::rekey::{Rekeyable, Rekeying, Retag, retagged};
 use crate::{StoreError, TenantId};
 
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const REPLACE_TENANT_KEY: &str = include_str!("replace_tenant_key.sql");
-const REWRAP_KEYS: &str = include_str!("rewrap_keys.sql");
 const BLIND_TAGS: &str = include_str!("blind_tags.sql");
 const DELETE_ALL_BLIND_TAGS: &str = include_str!("delete_all_blind_tags.sql");
 
@@ -38,9 +36,7 @@ pub(super) async fn write(
     let id = tenant.0.as_bytes().as_slice();
     match rekeying {
         Rekeying::DataKeys(keys) => {
-            let keys =
-                keys.iter().map(|key| (hex(key.subject), bytes_hex(&key.stored), bytes_hex(&key.wrapped)));
-            sqlx::query(REWRAP_KEYS).bind(id).bind(list(keys)).execute(connection).await?;
+            write::rewrap(connection, tenant, keys.iter()).await?;
             Ok(true)
         }
         Rekeying::TenantKey { stored, wrapped, retag } => {

@@ -1,5 +1,6 @@
 //! What only a file can go through: several writers, failing commits, tampering, many clients in one batch.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use super::{Options, SqliteStore};
 use crate::contract::{Bench, OTHER, TENANT, appended, conflict_at, new_year, receipt};
 use crate::ledger::{Trust, Verdict, verify};
-use crate::{Append, EventStore, Intake, Outcome, Query, StoreError};
+use crate::{Append, EventStore, Intake, News, Outcome, Query, StoreError};
 
 /// Events are made by a bench whose own store plays no part.
 struct File {
@@ -592,4 +593,17 @@ async fn the_tags_of_a_log_are_read_in_the_order_of_their_table() {
         matches!(&steps[..], [only] if only.starts_with("SEARCH event_tag USING PRIMARY KEY")),
         "{steps:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_process_appended_to_the_file_is_news_of_its_tenant() {
+    let file = File::new();
+    let (one, other) = (file.open().await, file.open().await);
+    let news = News::default();
+    one.inform(&news);
+    appended(other.append(file.append(&[])).await);
+    assert_eq!(news.next().await, HashSet::from([TENANT]));
+    assert_eq!(one.known_heads(), [(TENANT, 1)]);
+    one.close().await;
+    other.close().await;
 }

@@ -13,6 +13,8 @@ use super::query::list;
 use super::row;
 use crate::batch::{Batch, LogHead};
 use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
+use crate::segments::all_emptied;
+use crate::vault::RewrappedKey;
 use crate::{Position, TenantId, instant};
 
 /// One statement a table, however large the batch, and all of them sent at once: one round trip to the
@@ -29,6 +31,7 @@ const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEY: &str = include_str!("destroy_key.sql");
 const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
 const ARCHIVE_ENTRIES: &str = include_str!("archive_entries.sql");
+const REWRAP_KEYS: &str = include_str!("rewrap_keys.sql");
 const FORGET_TAG: &str = include_str!("forget_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
@@ -68,6 +71,9 @@ pub(super) async fn write(
         .await?;
     let leaves: Vec<Hash> = staged.iter().map(|event| event.leaf).collect();
     write_tiles(connection, tenant, before, &leaves).await?;
+    if !batch.changed().is_empty() {
+        rewrap(connection, tenant, batch.changed().iter().copied()).await?;
+    }
     erase(connection, tenant, batch.erased()).await?;
     forget(connection, tenant, batch.forgotten()).await?;
     archive(connection, tenant, batch.archived()).await
@@ -211,6 +217,18 @@ pub(super) async fn erase(
     Ok(())
 }
 
+/// Stores data keys in another form; one that is stored otherwise by now stays as it is.
+pub(super) async fn rewrap(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    keys: impl Iterator<Item = &RewrappedKey>,
+) -> Result<(), Failure> {
+    let keys = keys.map(|key| (hex(key.subject), bytes_hex(&key.stored), bytes_hex(&key.wrapped)));
+    let rewrap = sqlx::query(REWRAP_KEYS).bind(tenant.0.as_bytes().as_slice()).bind(list(keys));
+    rewrap.execute(connection).await?;
+    Ok(())
+}
+
 /// Empties the rows of entries whose bytes are in segments.
 async fn archive(
     connection: &mut SqliteConnection,
@@ -224,9 +242,7 @@ async fn archive(
             .bind(positions.end().cast_signed())
             .execute(&mut *connection)
             .await?;
-        if emptied.rows_affected() != positions.end() - positions.start() + 1 {
-            return Err(Failure::damaged(*positions.start(), "entries are missing"));
-        }
+        all_emptied(positions, emptied.rows_affected()).map_err(Failure::Unchanged)?;
     }
     Ok(())
 }

@@ -82,9 +82,7 @@ impl Parts {
     fn opened(&self, place: &[u8], key: &DataKey) -> Option<String> {
         let (commitment, rest) = self.bytes[17..].split_at_checked(32)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES)?;
-        let plain =
-            (commitment == key.commitment()).then(|| key.decrypt(place, nonce, ciphertext).ok())??;
-        String::from_utf8(plain).ok()
+        String::from_utf8(key.decrypt(commitment, place, nonce, ciphertext).ok()?).ok()
     }
 }
 

@@ -41,11 +41,21 @@ pub struct TenantKey {
 }
 
 /// A subject's key. Seals personal fields.
+///
+/// It has one id permanently, however often it is changed: the newest bytes seal, and what the former have sealed, of which each box
+/// tells by its commitment, opens as before.
 #[derive(Clone)]
 pub struct DataKey {
     pub(super) id: Uuid,
+    newest: SealingKey,
+    /// The one before it first.
+    former: Vec<SealingKey>,
+}
+
+/// The bytes of a data key, and what is derived from them for every field alike.
+#[derive(Clone)]
+struct SealingKey {
     bytes: [u8; 32],
-    /// What is derived from it for every field alike.
     encryption: [u8; 32],
     commitment: [u8; 32],
 }
@@ -125,7 +135,9 @@ impl TenantKey {
     }
 
     pub(super) fn wrap(&self, tenant: TenantId, subject: Uuid, key: &DataKey) -> Vec<u8> {
-        wrap(&self.wrapping, &data_key_aad(tenant, subject, key.id), &key.bytes)
+        let bytes: Vec<u8> = key.all().flat_map(|one| one.bytes).collect();
+        let (nonce, ciphertext) = encrypt(&self.wrapping, &data_key_aad(tenant, subject, key.id), &bytes);
+        [nonce.as_slice(), &ciphertext].concat()
     }
 
     pub(super) fn unwrap(
@@ -135,13 +147,16 @@ impl TenantKey {
         id: Uuid,
         wrapped: &[u8],
     ) -> Result<DataKey, NotOpened> {
+        let (nonce, ciphertext) = wrapped.split_at_checked(NONCE_BYTES).ok_or(NotOpened)?;
         let aad = data_key_aad(tenant, subject, id);
-        let bytes = self.opening().find_map(|key| unwrap(key, &aad, wrapped).ok()).ok_or(NotOpened)?;
-        Ok(DataKey::new(id, bytes))
+        let opened = self.opening().find_map(|key| decrypt(key, &aad, nonce, ciphertext).ok());
+        DataKey::of_bytes(id, &opened.ok_or(NotOpened)?).ok_or(NotOpened)
     }
 
-    /// Bytes of a wrapped key: nonce, key and tag of AES-GCM.
-    pub(crate) const WRAPPED_BYTES: usize = NONCE_BYTES + 32 + 16;
+    /// Whether a wrapped data key can have this length: a nonce, keys of 32 bytes, and the tag of AES-GCM.
+    pub(crate) fn can_have_wrapped(length: usize) -> bool {
+        length.checked_sub(NONCE_BYTES + 16).is_some_and(|keys| keys > 0 && keys.is_multiple_of(32))
+    }
 
     /// Whether a stored key is one that this key wrapped for its tenant, subject and id.
     pub(crate) fn opens(&self, tenant: TenantId, stored: &WrappedKey) -> bool {
@@ -211,8 +226,24 @@ impl TenantKey {
 impl DataKey {
     /// A key of these uniformly random bytes.
     pub(super) fn new(id: Uuid, random: [u8; 32]) -> Self {
-        let (encryption, commitment) = (encryption_key(&random), mac(&random, "commitment", &[]));
-        Self { id, bytes: random, encryption, commitment }
+        Self { id, newest: SealingKey::new(random), former: Vec::new() }
+    }
+
+    fn of_bytes(id: Uuid, bytes: &[u8]) -> Option<Self> {
+        let (keys, []) = bytes.as_chunks::<32>() else { return None };
+        let (newest, former) = keys.split_first()?;
+        let former = former.iter().map(|key| SealingKey::new(*key)).collect();
+        Some(Self { id, newest: SealingKey::new(*newest), former })
+    }
+
+    /// The same key with other bytes, uniformly random ones, which seal from then on.
+    pub(super) fn changed(self, random: [u8; 32]) -> Self {
+        let former = std::iter::once(self.newest).chain(self.former).collect();
+        Self { id: self.id, newest: SealingKey::new(random), former }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &SealingKey> {
+        std::iter::once(&self.newest).chain(&self.former)
     }
 
     /// The key's own id, named by everything sealed with it.
@@ -221,17 +252,31 @@ impl DataKey {
         self.id
     }
 
-    /// Binds a box to this one key: AES-GCM alone lets one ciphertext open under two keys.
+    /// Binds a box to the bytes that seal: AES-GCM alone lets one ciphertext open under two keys.
     pub(super) fn commitment(&self) -> [u8; 32] {
-        self.commitment
+        self.newest.commitment
     }
 
     pub(super) fn encrypt(&self, aad: &[u8], plaintext: &[u8]) -> ([u8; NONCE_BYTES], Vec<u8>) {
-        encrypt_with(&self.bytes, &self.encryption, aad, plaintext)
+        encrypt_with(&self.newest.bytes, &self.newest.encryption, aad, plaintext)
     }
 
-    pub(super) fn decrypt(&self, aad: &[u8], nonce: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>, NotOpened> {
-        decrypt_with(&self.encryption, aad, nonce, ciphertext)
+    /// Opens a box by the bytes that it is bound to.
+    pub(super) fn decrypt(
+        &self,
+        commitment: &[u8],
+        aad: &[u8],
+        nonce: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Vec<u8>, NotOpened> {
+        let key = self.all().find(|key| key.commitment == commitment).ok_or(NotOpened)?;
+        decrypt_with(&key.encryption, aad, nonce, ciphertext)
+    }
+}
+
+impl SealingKey {
+    fn new(bytes: [u8; 32]) -> Self {
+        Self { bytes, encryption: encryption_key(&bytes), commitment: mac(&bytes, "commitment", &[]) }
     }
 }
 
@@ -319,11 +364,6 @@ fn wrap(key: &[u8; 32], aad: &[u8], inner: &[u8; 32]) -> Vec<u8> {
     [nonce.as_slice(), &ciphertext].concat()
 }
 
-fn unwrap(key: &[u8; 32], aad: &[u8], wrapped: &[u8]) -> Result<[u8; 32], NotOpened> {
-    let (nonce, ciphertext) = wrapped.split_at_checked(NONCE_BYTES).ok_or(NotOpened)?;
-    decrypt(key, aad, nonce, ciphertext)?.try_into().map_err(|_| NotOpened)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,7 +416,31 @@ mod tests {
             assert!(OLD.unwrap(TENANT, &wrapped).is_err());
             assert!(NEW.unwrap(TenantId(LI), &wrapped).is_err());
         }
-        assert_eq!(OLD.wrap(TENANT, &first).len(), TenantKey::WRAPPED_BYTES, "as it always was");
+        assert_eq!(OLD.wrap(TENANT, &first).len(), NONCE_BYTES + 32 + 16, "as it always was");
+    }
+
+    #[test]
+    fn a_changed_data_key_opens_what_any_of_its_bytes_sealed_and_the_former_bytes_open_nothing_new() {
+        let tenant_key = OLD.first_tenant_key(TENANT);
+        let first = DataKey::new(Uuid::from_u128(4), [5; 32]);
+        let sealed = |key: &DataKey| (key.commitment(), key.encrypt(b"place", b"Li Hua"));
+        let opens =
+            |key: &DataKey, (commitment, (nonce, text)): &([u8; 32], ([u8; NONCE_BYTES], Vec<u8>))| {
+                key.decrypt(commitment, b"place", nonce, text) == Ok(b"Li Hua".to_vec())
+            };
+        let before = sealed(&first);
+        let twice = first.clone().changed([6; 32]).changed([7; 32]);
+        let kept = stored(&tenant_key, &twice);
+        assert_eq!(kept.key_id, first.id, "it is the same key");
+        let read = tenant_key.unwrap(TENANT, LI, kept.key_id, &kept.wrapped).ok().unwrap();
+        let after = sealed(&read);
+        assert!(opens(&read, &before) && opens(&read, &after) && opens(&twice, &after));
+        assert!(!opens(&first, &after));
+        assert_ne!(before.0, after.0);
+        for key in [&first, &twice] {
+            assert!(TenantKey::can_have_wrapped(stored(&tenant_key, key).wrapped.len()));
+        }
+        assert!([0, NONCE_BYTES + 16, 61].iter().all(|length| !TenantKey::can_have_wrapped(*length)));
     }
 
     #[test]

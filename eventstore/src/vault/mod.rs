@@ -14,9 +14,10 @@ mod wrapped_key;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -30,17 +31,17 @@ pub(crate) use root_keys::tenant_key_of;
 pub use sealing::AlsoAbout;
 use sealing::Place;
 pub(crate) use sealing::sealed_keys;
-pub use wrapped_key::WrappedKey;
+pub use wrapped_key::{RewrappedKey, WrappedKey};
 
 /// How many subjects' keys are kept unwrapped.
-const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 /// How many tenants' keys are kept unwrapped.
-const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).expect("not zero");
 
 /// How often keys are read that do not open: both may have changed between the reading of the one and of the other.
 const OPENING_ATTEMPTS: u32 = 3;
 /// How many actors' keys are kept unwrapped.
-const CACHED_ACTOR_KEYS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+const CACHED_ACTOR_KEYS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 
 /// The outcome of a subject's key.
 #[derive(Clone)]
@@ -124,6 +125,35 @@ impl Vault {
         let key = DataKey::new(key_id, random);
         let wrapped = self.tenant_key(tenant).await?.wrap(tenant, subject, &key);
         Ok((key, WrappedKey { key_id, subject, wrapped, destroyed: false }))
+    }
+
+    /// Other bytes for the key of a subject, uniformly random ones, which seal from then on; what the former sealed opens as before.
+    /// None where it has no key, or it was destroyed. Append it together with the event that tells of it
+    /// ([`crate::Append::changed_keys`]).
+    ///
+    /// # Errors
+    /// When the store cannot be read or the key does not open.
+    pub async fn changed_key(
+        &self,
+        tenant: TenantId,
+        subject: Uuid,
+        random: [u8; 32],
+    ) -> Result<Option<RewrappedKey>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let Some(stored) = self.store.data_key(tenant, subject).await? else { return Ok(None) };
+            let tenant_key = self.read_tenant_key(tenant).await?.key;
+            match unwrapped(&tenant_key, tenant, &stored) {
+                Ok(None) => return Ok(None),
+                Ok(Some(key)) => {
+                    let wrapped = tenant_key.wrap(tenant, subject, &key.changed(random));
+                    return Ok(Some(RewrappedKey { subject, stored: stored.wrapped, wrapped }));
+                }
+                // As for opening: both may have changed between the two reads.
+                Err(_) if attempt < OPENING_ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The key of a subject, for sealing more.
@@ -274,10 +304,16 @@ impl Vault {
     /// # Errors
     /// When the tenant's key cannot be read or opened.
     pub async fn tenant_key_seen(&self, tenant: TenantId, fresh: bool) -> Result<u64, StoreError> {
-        if let Some(known) = locked(&self.tenants).get(&tenant).filter(|_| !fresh) {
-            return Ok(known.erasures);
+        match self.tenant_key_known(tenant).filter(|_| !fresh) {
+            Some(known) => Ok(known),
+            None => Ok(self.read_tenant_key(tenant).await?.erasures),
         }
-        Ok(self.read_tenant_key(tenant).await?.erasures)
+    }
+
+    /// The same without asking the store: none where this process has not read the tenant's key yet.
+    #[must_use]
+    pub fn tenant_key_known(&self, tenant: TenantId) -> Option<u64> {
+        locked(&self.tenants).get(&tenant).map(|known| known.erasures)
     }
 
     /// The keys of those of the subjects that ever had one.
@@ -368,5 +404,5 @@ fn unwrapped(key: &TenantKey, tenant: TenantId, stored: &WrappedKey) -> Result<O
 }
 
 fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
-    cache.lock().unwrap_or_else(PoisonError::into_inner)
+    cache.lock()
 }

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::keys::TenantKey;
 use super::root_keys::{RootKeys, opened};
-use crate::rekey::{Rekeyable, Rekeying, Retag, RewrappedKey};
+use super::wrapped_key::RewrappedKey;
+use crate::rekey::{Rekeyable, Rekeying, Retag};
 use crate::{StoreError, TenantId};
 
 /// How often the replacement is begun when somebody else changes the key meanwhile.

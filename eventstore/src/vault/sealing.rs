@@ -208,10 +208,8 @@ impl SealedField {
 
     fn open(&self, aad: &[u8], key: &DataKey) -> Option<Value> {
         let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        if bytes(&self.commitment)? != key.commitment() {
-            return None;
-        }
-        let plaintext = key.decrypt(aad, &bytes(&self.nonce)?, &bytes(&self.ciphertext)?).ok()?;
+        let (nonce, ciphertext) = (bytes(&self.nonce)?, bytes(&self.ciphertext)?);
+        let plaintext = key.decrypt(&bytes(&self.commitment)?, aad, &nonce, &ciphertext).ok()?;
         serde_json::from_slice(&plaintext).ok()
     }
 }

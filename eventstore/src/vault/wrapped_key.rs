@@ -14,3 +14,14 @@ pub struct WrappedKey {
     /// Whether the key was destroyed by an erasure.
     pub destroyed: bool,
 }
+
+/// A data key that is stored in another form: wrapped by another key, or with other bytes that seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RewrappedKey {
+    /// Whose key it is.
+    pub subject: Uuid,
+    /// As it is stored. One that is stored otherwise by now, destroyed for example, stays as it is.
+    pub stored: Vec<u8>,
+    /// As it is stored from now on.
+    pub wrapped: Vec<u8>,
+}

@@ -36,13 +36,13 @@ const TELLING: Duration = Duration::from_millis(20);
 /// Up to this number of stays, the figures are compared with those that are made of the stays themselves.
 const COMPARED: usize = 500_000;
 
-struct Asked {
+struct Options {
     stays: usize,
     duckdb: Option<PathBuf>,
 }
 
-fn asked() -> Asked {
-    let mut asked = Asked { stays: 100_000, duckdb: None };
+fn asked() -> Options {
+    let mut asked = Options { stays: 100_000, duckdb: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {

@@ -9,9 +9,10 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
     PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgTypeInfo, Postgres,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, Row as _, Type};
 use uuid::Uuid;
-use waymark_eventstore::{TenantId, Transaction};
+use waymark_eventstore::postgres::naming;
+use waymark_eventstore::{TenantId, Transaction, traced};
 
 use super::dialect::{ColumnType, Dialect, tables_in, views_in};
 use super::{Commit, SYSTEM, Value};
@@ -34,6 +35,8 @@ pub(super) const JOIN_IN_ORDER: &str = "SET LOCAL enable_hashjoin = off; SET LOC
                                         SET LOCAL enable_sort = off; SET LOCAL jit = off";
 const TABLES: &str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = $1";
 
+const HAS_CITUS: &str = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";
+
 const SCHEMAS: &str = "SELECT nspname::text FROM pg_catalog.pg_namespace \
                        WHERE starts_with(nspname::text, $1) AND nspname::text <> $2 ORDER BY nspname";
 /// A transaction that names nobody sees nothing.
@@ -46,11 +49,13 @@ pub struct Schema {
     name: String,
     commit: Commit,
     connections: u32,
+    /// Whether the tables may be spread over other servers.
+    distributed: bool,
 }
 
 impl Schema {
     pub(super) async fn connect(url: &str, name: &str, commit: Commit, connections: u32) -> Result<Self> {
-        let mut options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+        let mut options = traced(PgConnectOptions::from_str(url)?);
         if !url.contains(WITHOUT_STATEMENTS) {
             options = options.statement_cache_capacity(STATEMENTS);
         }
@@ -63,7 +68,8 @@ impl Schema {
             .max_lifetime(None)
             .connect_with(options)
             .await?;
-        Ok(Self { pool, name: name.to_owned(), commit, connections })
+        let distributed = sqlx::query(HAS_CITUS).fetch_optional(&pool).await?.is_some();
+        Ok(Self { pool, name: name.to_owned(), commit, connections, distributed })
     }
 
     /// Makes what is missing, in one transaction. A role that may not make tables finds that nothing is missing.
@@ -144,8 +150,8 @@ impl Schema {
 
     /// One round trip: the transaction, where its tables are, and whose rows it may see.
     async fn begin(&self, begin: &str, tenant: TenantId) -> Result<Transaction<Postgres>> {
-        let (schema, tenant) = (&self.name, tenant.0);
-        let begin = format!("{begin}; SET LOCAL search_path = {schema}; SET LOCAL app.tenant = '{tenant}'");
+        let (schema, named) = (&self.name, naming(tenant, self.distributed));
+        let begin = format!("{begin}; SET LOCAL search_path = {schema}; {named}");
         // After the database was away, every connection that the pool still holds is found to be dead here.
         for _ in 0..self.connections {
             match Transaction::begin(&self.pool, AssertSqlSafe(begin.clone())).await {

@@ -4,16 +4,17 @@
 //! its place while the process runs. Nobody may hold on to a pool, therefore: each transaction asks for the pools again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
     SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Sqlite};
-use waymark_eventstore::Transaction;
+use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Row as _, Sqlite};
+use waymark_eventstore::{Transaction, traced};
 
 use super::dialect::{Dialect, tables_in};
 use super::quarantine::{self, FileId};
@@ -100,7 +101,7 @@ impl Pools {
     }
 
     fn damage(&self) -> MutexGuard<'_, Option<String>> {
-        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.damage.lock()
     }
 
     async fn close(&self) {
@@ -142,7 +143,7 @@ impl Files {
     }
 
     fn opened(&self) -> MutexGuard<'_, Option<Arc<Pools>>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.open.lock()
     }
 
     /// The connections to the file that is there, if they are to it and it is sound as far as is known.
@@ -219,10 +220,10 @@ impl Files {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("temp_store", "memory")
             .pragma("query_only", "on")
-            .row_buffer_size(ROW_BUFFER)
-            .disable_statement_logging();
+            .row_buffer_size(ROW_BUFFER);
         let pool = SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-        let readers = pool.max_connections(waymark_eventstore::readers()).connect_with(options).await?;
+        let readers =
+            pool.max_connections(waymark_eventstore::readers()).connect_with(traced(options)).await?;
         let id = quarantine::identity(&self.0.path);
         // What would write is refused by the connection.
         Ok(Pools { writer: readers.clone(), readers, number, id, damage: Mutex::default() })
@@ -238,7 +239,7 @@ impl Files {
             Commit::Durable => SqliteSynchronous::Full,
             Commit::Lazy => SqliteSynchronous::Normal,
         };
-        SqliteConnectOptions::new()
+        let options = SqliteConnectOptions::new()
             .filename(&self.0.path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -248,8 +249,8 @@ impl Files {
             // What a statement might have to undo is kept in memory, not in a file beside the database.
             .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .row_buffer_size(ROW_BUFFER)
-            .disable_statement_logging()
+            .row_buffer_size(ROW_BUFFER);
+        traced(options)
     }
 
     pub(super) async fn prepare(&self, scripts: &[&'static str]) -> Result<()> {

@@ -10,7 +10,7 @@ use waymark_eventstore::{EventStore, Position, Query, QueryItem, TenantId};
 use crate::error::{ProjectionError, Result};
 
 /// Entries read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// The type under which a merge stands in the stream of the one that was taken in.
 const MERGED_INTO: &str = "customer.merged_into";
@@ -32,7 +32,7 @@ pub async fn absorbers(
         let query = Query { items: vec![merges] };
         let mut after = 0;
         loop {
-            let page = store.read_matching(tenant, &query, after, until, PAGE).await?;
+            let page = store.read_matching(tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
             for entry in &page {
                 after = entry.position;
                 let cause = |cause: String| ProjectionError::Paused { position: entry.position, cause };
@@ -47,7 +47,7 @@ pub async fn absorbers(
                     open.push(merged.survivor);
                 }
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 break;
             }
         }

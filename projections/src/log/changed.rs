@@ -10,7 +10,7 @@ use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 
 /// Entries read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// Of how many rows reading all of them afresh costs about as much as following an entry of the log.
 const ROWS_AN_ENTRY: u64 = 8;
@@ -33,7 +33,7 @@ pub(crate) async fn customers(
 ) -> Result<Option<BTreeSet<Uuid>>> {
     let mut customers = BTreeSet::new();
     while after < until {
-        let mut page = store.read(tenant, after, PAGE).await?;
+        let mut page = store.read(tenant, after, ENTRIES_PER_PAGE).await?;
         page.retain(|entry| entry.position <= until);
         let Some(last) = page.last() else { return Ok(None) };
         after = last.position;

@@ -13,6 +13,7 @@ use waymark_eventstore::vault::{Opening, Vault};
 use waymark_eventstore::{Entry, Envelope, Position, StoreError, TenantId};
 
 use crate::error::{ProjectionError, Result};
+use crate::fairness::give_way;
 
 /// Something that happened to a customer, as the log has it.
 #[derive(Debug, Clone)]
@@ -66,7 +67,8 @@ pub(crate) async fn decode_all(
     opens: impl Fn(&str) -> bool,
 ) -> Result<Vec<DecodedForms>> {
     let mut envelopes = Vec::with_capacity(entries.len());
-    for entry in entries {
+    for (number, entry) in entries.iter().enumerate() {
+        give_way(number).await;
         let paused = |error: serde_json::Error| ProjectionError::Paused {
             position: entry.position,
             cause: error.to_string(),
@@ -74,16 +76,18 @@ pub(crate) async fn decode_all(
         envelopes.push(entry.envelope().map_err(paused)?);
     }
     let mut opened = open(tenant, &envelopes, vault, opens).await?;
-    let readings = |envelope: &Envelope<'_>| {
+    let mut readings = Vec::with_capacity(envelopes.len());
+    for (number, envelope) in envelopes.iter().enumerate() {
+        give_way(number).await;
         let opened = opened.remove(&envelope.position).map(|opened| read(envelope, Some(opened)));
         let opened = opened.transpose()?.map(|opened| (envelope.event_type.to_string(), opened));
-        Ok(DecodedForms { sealed: read(envelope, None)?, opened })
-    };
-    envelopes.iter().map(readings).collect()
+        readings.push(DecodedForms { sealed: read(envelope, None)?, opened });
+    }
+    Ok(readings)
 }
 
 /// The data of an event with its personal fields readable, or why it is not.
-type Opened = std::result::Result<Box<RawValue>, String>;
+type OpenedData = std::result::Result<Box<RawValue>, String>;
 
 /// Opens the sealed data among these, by position.
 async fn open(
@@ -91,7 +95,7 @@ async fn open(
     envelopes: &[Envelope<'_>],
     vault: &Vault,
     opens: impl Fn(&str) -> bool,
-) -> Result<HashMap<Position, Opened>> {
+) -> Result<HashMap<Position, OpenedData>> {
     let sealed =
         |envelope: &&Envelope<'_>| opens(&envelope.event_type) && envelope.data.get().contains("\"$sealed\"");
     let mut sealed: Vec<(&Envelope<'_>, Uuid, Value)> = envelopes
@@ -128,7 +132,7 @@ fn opening<'a>(envelope: &Envelope<'_>, subject: Uuid, data: &'a mut Value) -> O
     Opening { subject, also, event_id: envelope.id, data }
 }
 
-fn read(envelope: &Envelope<'_>, opened: Option<Opened>) -> Result<DecodedEntry> {
+fn read(envelope: &Envelope<'_>, opened: Option<OpenedData>) -> Result<DecodedEntry> {
     let Some(customer) = customer_of(&envelope.subject) else { return Ok(DecodedEntry::Other) };
     let poison = |cause: String| {
         let (subject, event_type) = (envelope.subject.to_string(), envelope.event_type.to_string());

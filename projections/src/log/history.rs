@@ -17,7 +17,7 @@ use crate::log::decoded::recorded;
 use crate::stats::Micros;
 
 /// Entries read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// What an event does to a journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +176,7 @@ async fn events_between(
     let query = Query::tag(tags::customer(customer));
     let mut events = Vec::new();
     loop {
-        let page = store.read_matching(tenant, &query, after, until, PAGE).await?;
+        let page = store.read_matching(tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
         for entry in &page {
             let paused = |cause: String| ProjectionError::Paused { position: entry.position, cause };
             let envelope = entry.envelope().map_err(|error| paused(error.to_string()))?;
@@ -187,7 +187,7 @@ async fn events_between(
             }
         }
         match page.last() {
-            Some(last) if page.len() == PAGE as usize => after = last.position,
+            Some(last) if page.len() == ENTRIES_PER_PAGE as usize => after = last.position,
             _ => return Ok(events),
         }
     }

@@ -1,8 +1,9 @@
 //! What is kept in memory from question to question, by tenant.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Mutex as AsyncMutex;
 use waymark_eventstore::{Position, TenantId};
 
@@ -36,7 +37,7 @@ impl<T: Weigh> Weigh for Present<T> {
 }
 
 /// Things by tenant and name. Where they take too much memory, those of the tenant go that were asked for least recently.
-pub(crate) struct Kept<T> {
+pub(crate) struct TenantCache<T> {
     limit: usize,
     things: Mutex<Things<T>>,
 }
@@ -53,7 +54,7 @@ struct Tenant<T> {
     things: HashMap<String, (Arc<AsyncMutex<T>>, usize)>,
 }
 
-impl<T: Default + Weigh> Kept<T> {
+impl<T: Default + Weigh> TenantCache<T> {
     /// At most this number of bytes of them.
     pub(crate) fn up_to(bytes: usize) -> Self {
         Self { limit: bytes, things: Mutex::new(Things { now: 0, tenants: HashMap::new() }) }
@@ -88,7 +89,7 @@ impl<T: Default + Weigh> Kept<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Things<T>> {
-        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+        self.things.lock()
     }
 }
 
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_tenant_goes_first_that_was_asked_for_least_recently() {
-        let cache = Kept::<()>::up_to(100);
+        let cache = TenantCache::<()>::up_to(100);
         let tenant = |number| TenantId(Uuid::from_u128(number));
         let kept = |number| cache.lock().tenants.contains_key(&tenant(number));
         for number in [1, 2, 1, 3] {

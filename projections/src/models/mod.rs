@@ -7,5 +7,6 @@ mod present;
 pub(crate) mod read_model;
 pub(crate) mod registry;
 pub(crate) mod snapshot;
+mod states;
 pub mod timeline;
 pub mod work;

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use uuid::Uuid;
 use waymark_domain::customer::CustomerEvent;
 use waymark_eventstore::Position;
 
-use super::kept::{Kept, Present, Weigh};
+use super::kept::{Present, TenantCache, Weigh};
 use super::snapshot::{Snapshot, Sources};
 use crate::error::Result;
 use crate::log::absorbers;
@@ -21,7 +21,7 @@ use crate::log::decoded::DecodedEvent;
 /// Rows of the present in memory, in the order in which questions look for them.
 pub(crate) trait PresentIndex: Default + Weigh + Send {
     /// Where it is kept.
-    fn kept(sources: &Sources) -> &Kept<Present<Self>>;
+    fn kept(sources: &Sources) -> &TenantCache<Present<Self>>;
 
     /// All rows of a name.
     fn read(snapshot: &mut Snapshot, name: &str) -> impl Future<Output = Result<Self>> + Send;
@@ -33,6 +33,14 @@ pub(crate) trait PresentIndex: Default + Weigh + Send {
         name: &str,
         customers: &BTreeSet<Uuid>,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether what came between two positions bears on no rows but those of the customers that it is about.
+    fn is_of_customers_alone(
+        _: &Snapshot,
+        _: (Position, Position),
+    ) -> impl Future<Output = Result<bool>> + Send {
+        std::future::ready(Ok(true))
+    }
 
     /// How many rows there are.
     fn len(&self) -> usize;
@@ -65,18 +73,21 @@ impl<T: PresentIndex> Present<T> {
         if self.index.is_worn() || !is_worth_following(self.index.len() as u64, until - after) {
             return Ok(false);
         }
+        if !T::is_of_customers_alone(snapshot, (after, until)).await? {
+            return Ok(false);
+        }
         let (store, vault) = snapshot.sources.log();
         let erased = Mutex::new(Vec::new());
         let note = |fact: &DecodedEvent| {
             if matches!(fact.event.event, CustomerEvent::Erased(_)) {
-                erased.lock().unwrap_or_else(PoisonError::into_inner).push(fact.customer);
+                erased.lock().push(fact.customer);
             }
             true
         };
         let changed = changed::customers((store, vault), snapshot.tenant, (after, until), note).await?;
         let Some(mut customers) = changed else { return Ok(false) };
         // An erasure empties rows of those, too, that had ever taken the person in.
-        let erased = erased.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let erased = erased.into_inner();
         customers.extend(absorbers(store, snapshot.tenant, &erased, until).await?);
         self.index.read_again(snapshot, name, &customers).await?;
         Ok(true)

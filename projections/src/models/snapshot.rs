@@ -7,9 +7,11 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 
 use super::board::card_index::CardCache;
 use super::board::list_index::ListCache;
+use super::board::past_index::PastCache;
 use super::board::versions_cache::VersionsCache;
 use super::dwell::journey_cache::JourneyCache;
 use super::kept::RowsId;
+use super::work::standing_index::StandingCache;
 use crate::db::Transaction;
 use crate::error::{ProjectionError, Result};
 use crate::query::AsOf;
@@ -23,6 +25,8 @@ pub(crate) struct Sources {
     pub(crate) journey_cache: Arc<JourneyCache>,
     pub(crate) versions_cache: Arc<VersionsCache>,
     pub(crate) card_cache: Arc<CardCache>,
+    pub(crate) past_cache: Arc<PastCache>,
+    pub(crate) standing_cache: Arc<StandingCache>,
     pub(crate) list_cache: Arc<ListCache>,
 }
 

@@ -14,14 +14,15 @@ use super::money::{add, rounded_money};
 use super::{journeys, known, pasts};
 use crate::board::MoneyReport;
 use crate::error::Result;
-use crate::models::board::versions::{self, CustomerVersions};
+use crate::models::board::versions::{self, CustomerVersions, OwnSubStatuses};
 use crate::models::dwell::{Window, in_order};
 use crate::query::{AsOf, CohortFilter};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
-use crate::stats::dwell::{Question, Unit, dwell};
+use crate::stats::dwell::{Question, Unit, dwell_of};
 use crate::stats::journeys::stays;
-use crate::stats::{JourneySet, Micros, seconds};
+use crate::stats::survival::Subject;
+use crate::stats::{JourneySet, Micros, Stay, seconds};
 
 /// How long the window is unless told otherwise.
 const USUAL: TimeDelta = TimeDelta::days(90);
@@ -70,6 +71,9 @@ pub struct Bottleneck {
     /// Days lost times value, summed over stays, in the currency of `currency`. Deals without an amount count with the mean of
     /// those that have one; where none has, each counts 1.
     pub score: f64,
+    /// The stays as survival analysis sees them, for comparisons.
+    #[serde(skip)]
+    pub(crate) subjects: Vec<Subject>,
 }
 
 /// Where deals stick.
@@ -123,12 +127,22 @@ impl ReportSnapshot {
         let from = window.from.unwrap_or_else(usual).min(end);
         let (from_micros, end_micros) = (from.timestamp_micros(), end.timestamp_micros());
         let before = from_micros.saturating_sub(end_micros - from_micros);
-        let figures = |from, until| {
-            let last = if until == at.micros() && window.to.is_none() { until } else { until - 1 };
-            let question = Question { from: Some(from), last, until, unit: Unit::Stay, horizon: 0 };
-            dwell(&journeys, &question, |_, _| false, |_, from, to| to - from)
+        let own = |last| {
+            let own = OwnSubStatuses {
+                journeys: &journeys,
+                pasts: &pasts,
+                pipeline: &definition.pipeline.key,
+                last,
+            };
+            move |journey: usize, stay: &Stay| own.is(journey, stay, filter.stays.as_ref())
         };
-        let (now, previous) = (figures(from_micros, end_micros), figures(before, from_micros));
+        let figures = |from, last, until| {
+            let question = Question { from: Some(from), last, until, unit: Unit::Stay, horizon: 0 };
+            dwell_of(&journeys, &question, Some(&own(last)), |_, _| false, |_, from, to| to - from)
+        };
+        let last = window.last(at);
+        let now = figures(from_micros, last, end_micros);
+        let previous = figures(before, from_micros.saturating_sub(1), from_micros);
         let worth =
             Worth { pasts: &pasts, convert: convert.as_ref(), mean: None }.with_mean(&journeys, end_micros);
         let mut items = Vec::new();
@@ -144,7 +158,8 @@ impl ReportSnapshot {
             let limit = target.or(previous_median);
             let loss = limit.zip(number).map_or_else(Loss::default, |(limit, number)| {
                 let limit = (limit * 1e6).round() as Micros;
-                lost(&journeys, number, (from_micros, end_micros), limit, &worth)
+                let counts = |journey: usize, stay: &Stay| stay.stage == number && own(last)(journey, stay);
+                lost(&journeys, &counts, (from_micros, end_micros), limit, &worth)
             });
             let dwell = number.and_then(|number| now.get(number as usize));
             items.push(Bottleneck {
@@ -159,6 +174,7 @@ impl ReportSnapshot {
                 lost_seconds: loss.total as f64 / 1e6,
                 lost_value: rounded_money(loss.by_currency),
                 score: loss.weighed + loss.unweighed_days * worth.mean.unwrap_or(1.0),
+                subjects: dwell.map_or_else(Vec::new, |dwell| dwell.subjects.clone()),
                 stage,
             });
         }
@@ -214,10 +230,10 @@ impl Worth<'_> {
     }
 }
 
-/// The time within a window that stays in a stage lasted beyond a limit.
+/// The time within a window that stays that count lasted beyond a limit.
 fn lost(
     journeys: &JourneySet,
-    stage: u32,
+    counts: &dyn Fn(usize, &Stay) -> bool,
     (from, end): (Micros, Micros),
     limit: Micros,
     worth: &Worth<'_>,
@@ -225,7 +241,7 @@ fn lost(
     let mut loss = Loss::default();
     for (journey, records) in journeys.journeys(end) {
         let gone = journeys.ended(journey, end).map_or(end, |(gone, _)| gone);
-        for stay in stays(records).iter().filter(|stay| stay.stage == stage) {
+        for stay in stays(records).iter().filter(|stay| counts(journey, stay)) {
             let until = stay.left.map_or(gone, |(left, _)| left).min(end);
             let beyond = until - stay.entered.saturating_add(limit).max(from);
             if beyond <= 0 {

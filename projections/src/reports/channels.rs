@@ -16,7 +16,7 @@ use crate::board::MoneyReport;
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::maturity::{Maturity, begun};
-use crate::models::board::touches::{self, Touch};
+use crate::models::board::touches::{self, RepeatInquiry};
 use crate::models::board::versions::{self, CustomerVersion};
 use crate::models::dwell::{Window, in_order};
 use crate::query::{AsOf, CohortFilter, only};
@@ -106,6 +106,9 @@ pub struct ChannelReport {
     pub median_cycle_seconds: Option<f64>,
     /// What was won, by currency.
     pub amounts: Vec<MoneyReport>,
+    /// The times from beginning to deal of those that it had a part in, for comparisons.
+    #[serde(skip)]
+    pub(crate) lengths: Vec<Micros>,
 }
 
 /// The sources and channels of a pipeline's leads.
@@ -127,6 +130,9 @@ pub struct ChannelsReport {
     pub attribution: ChannelAttribution,
     /// By source and channel, those with most leads first.
     pub items: Vec<ChannelReport>,
+    /// The times from beginning to deal of all that were won, each once, for comparisons.
+    #[serde(skip)]
+    pub(crate) lengths: Vec<Micros>,
 }
 
 /// A pipeline and a stage of it.
@@ -164,6 +170,7 @@ impl ReportSnapshot {
         let span = Span::of(window, at);
         let mut channels: HashMap<Origin, Accumulator> = HashMap::new();
         let mut all_stages: Vec<PipelineStage> = Vec::new();
+        let mut lengths: Vec<Micros> = Vec::new();
         for definition in definitions {
             let pipeline = &definition.pipeline.key;
             let journeys = journeys(snapshot, pipeline, at, known, filter).await?;
@@ -184,6 +191,9 @@ impl ReportSnapshot {
                 for (cycle, undecided) in begun(&passes, gone, &kinds, |began| span.holds(began)) {
                     let outcome = cycle.outcome(&kinds);
                     let until = outcome.map_or(at.micros(), Outcome::at);
+                    if let Some(Outcome::Won(won)) = outcome {
+                        lengths.push(won - cycle.began);
+                    }
                     let credited = credited(*attribution, past, touched, cycle, until);
                     let parts = credited.len();
                     for origin in credited {
@@ -216,6 +226,7 @@ impl ReportSnapshot {
             to: instant(span.end),
             attribution: *attribution,
             items,
+            lengths,
         })
     }
 }
@@ -225,7 +236,7 @@ impl ReportSnapshot {
 fn credited(
     attribution: ChannelAttribution,
     past: &[CustomerVersion],
-    touches: &[Touch],
+    touches: &[RepeatInquiry],
     cycle: &Cycle,
     until: Micros,
 ) -> Vec<Origin> {
@@ -256,7 +267,7 @@ impl Accumulator {
     fn report(mut self, (source, channel): Origin, stages: &[PipelineStage]) -> ChannelReport {
         self.reached.resize(stages.len(), 0.0);
         self.lengths.sort_unstable();
-        let lengths: Vec<f64> = self.lengths.iter().map(|length| seconds(*length)).collect();
+        let times: Vec<f64> = self.lengths.iter().map(|length| seconds(*length)).collect();
         let stage = |((pipeline, stage), count): (&PipelineStage, &f64)| ChannelStage {
             pipeline: pipeline.clone(),
             stage: stage.clone(),
@@ -276,8 +287,9 @@ impl Accumulator {
                 small: self.leads < proportion::SMALL,
             }),
             maturity: self.maturity,
-            median_cycle_seconds: quantile::continuous(&lengths, 0.5),
+            median_cycle_seconds: quantile::continuous(&times, 0.5),
             amounts: rounded_money(self.amounts),
+            lengths: self.lengths,
         }
     }
 }

@@ -1,39 +1,55 @@
 //! Two reports of the same question beside each other: whether they differ, and how surely.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bottlenecks::{Bottleneck, BottlenecksReport};
+use super::channels::{ChannelReport, ChannelsReport};
+use super::effect::{EffectReport, EffectRow};
 use super::funnels::FunnelReport;
 use super::latency::LatencyReport;
 use super::losses::LossesReport;
+use super::loyalty::LoyaltyReport;
 use super::quality::QualityReport;
 use super::reps::RepsReport;
-use crate::dwell::{DwellReport, FlowsReport, StageReport};
+use crate::dwell::{DwellReport, Ending, FlowsReport, HeatmapReport, PathsReport, StandardReport};
 use crate::stats::compare::restricted_mean_difference;
 use crate::stats::logrank::{log_rank, stratified_log_rank};
 use crate::stats::proportion::{self, SMALL, benjamini_hochberg, normal_beyond, two_proportions};
 use crate::stats::ranks::mann_whitney;
-use crate::stats::survival::kaplan_meier;
+use crate::stats::survival::{Subject, kaplan_meier};
 use crate::stats::{Micros, sum};
 
 /// Microseconds of a second.
 const MICROS: f64 = 1e6;
+/// How far the restricted means of bottlenecks go, in seconds: as those of dwell times unless told otherwise.
+const DAYS_30: u64 = 30 * 86_400;
 
 /// The difference of a figure between two reports, the first less the second.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Difference {
-    /// Which figure: `win_share` (won of all that is counted, or of what ended, by rep), `lost_share` (lost of all that
+    /// Which figure: `win_share` (won of all that is counted, or of what ended, by rep and of paths), `lost_share` (lost of all that
     /// ended), `restricted_mean_seconds` (how long stays last, of all stages their sum), `delay_seconds` (the median of all
     /// differences of two delays), `late_share`, `leak_share` (leaking of all that are open), `without_note_share` (of the moves
     /// that people made), `handover_share` (of the records that follow another one, those by somebody
-    /// else) or `way_share` (of the moves out of a stage, those to another).
+    /// else), `way_share` (of the moves out of a stage, those to another), `cycle_seconds` (from the beginning to the deal, the
+    /// median of all differences of two), `standard_share` (of the journeys, those that follow the standard path), `path_seconds`
+    /// (from the first record to the path's end, as `cycle_seconds`), `path_share` (of the journeys, those along the path),
+    /// `followed_share` (of the conversations, those that a move forward followed), `loyal_share` (of the buyers),
+    /// `seconds_between` (two purchases of the loyal, as `cycle_seconds`) or `weekday_share` (of the records, those of the day).
     pub figure: &'static str,
     /// The stage that it is of; null for the whole.
     pub stage: Option<String>,
     /// Of `way_share`, the stage that the way leads to.
     pub to: Option<String>,
+    /// Of a row of the report, what the row is of: `source` and `channel`, `actor`, or `weekday` (`0` is Monday).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<BTreeMap<String, Option<String>>>,
+    /// Of `path_share` and `path_seconds` of one path, its stages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<String>>,
     /// The difference.
     pub estimate: f64,
     /// The lower end of its 95% interval; null where there is none.
@@ -49,9 +65,36 @@ pub struct Difference {
     pub test: &'static str,
     /// Whether either rests on fewer than 20.
     pub small: bool,
-    /// `win_share` and `lost_share`: whether it is known of both sides yet what becomes of their cycles. Otherwise the younger side
+    /// `win_share`, `lost_share` and `cycle_seconds`: whether it is known of both sides yet what becomes of their cycles. Otherwise the younger side
     /// may look worse, or better, for its age alone. Null for other figures.
     pub mature: Option<bool>,
+}
+
+impl Difference {
+    /// A figure of the whole, without an interval or a test.
+    fn of(figure: &'static str, test: &'static str, estimate: f64, small: bool) -> Self {
+        Self {
+            figure,
+            stage: None,
+            to: None,
+            key: None,
+            path: None,
+            estimate,
+            low: None,
+            high: None,
+            p_value: None,
+            q_value: None,
+            test,
+            small,
+            mature: None,
+        }
+    }
+
+    /// Whether it is of the whole report, and not of a part of it.
+    #[must_use]
+    pub fn is_of_the_whole(&self) -> bool {
+        self.stage.is_none() && self.key.is_none() && self.path.is_none()
+    }
 }
 
 /// A report that can be held beside another.
@@ -63,19 +106,32 @@ pub trait Comparable {
 /// The difference of two shares of counts; parts of deals count as such.
 fn of_shares(figure: &'static str, first: (f64, f64), second: (f64, f64)) -> Vec<Difference> {
     let difference = proportion::difference(first, second).map(|share| Difference {
-        figure,
-        stage: None,
-        to: None,
-        estimate: share.share,
         low: Some(share.low),
         high: Some(share.high),
         p_value: two_proportions(first, second).map(normal_beyond),
-        q_value: None,
-        test: "two-proportion",
-        small: first.1 < SMALL || second.1 < SMALL,
-        mature: None,
+        ..Difference::of(figure, "two-proportion", share.share, first.1 < SMALL || second.1 < SMALL)
     });
     difference.into_iter().collect()
+}
+
+/// By how much times of one sample are longer than those of another.
+fn of_times(figure: &'static str, first: &[Micros], second: &[Micros]) -> Vec<Difference> {
+    let small = (first.len().min(second.len()) as f64) < SMALL;
+    let difference = mann_whitney(first, second).map(|shift| Difference {
+        low: Some(shift.low / MICROS),
+        high: Some(shift.high / MICROS),
+        p_value: shift.p_value,
+        ..Difference::of(figure, "mann-whitney", shift.estimate / MICROS, small)
+    });
+    difference.into_iter().collect()
+}
+
+/// The same of a row, which says what it is of.
+fn of_row(differences: Vec<Difference>, key: &[(&str, Option<&String>)]) -> Vec<Difference> {
+    let key: BTreeMap<String, Option<String>> =
+        key.iter().map(|(name, value)| ((*name).to_owned(), value.map(|value| (*value).clone()))).collect();
+    let row = |difference| Difference { key: Some(key.clone()), ..difference };
+    differences.into_iter().map(row).collect()
 }
 
 /// The same, with whether both sides are mature.
@@ -120,20 +176,7 @@ impl Comparable for RepsReport {
 impl Comparable for LatencyReport {
     fn differences(&self, other: &Self) -> Vec<Difference> {
         let late = |report: &Self| (report.changes.late as f64, report.changes.count as f64);
-        let counts = self.changes.count.min(other.changes.count) as f64;
-        let delays = mann_whitney(&self.delays, &other.delays).map(|shift| Difference {
-            figure: "delay_seconds",
-            stage: None,
-            to: None,
-            estimate: shift.estimate / MICROS,
-            low: Some(shift.low / MICROS),
-            high: Some(shift.high / MICROS),
-            p_value: shift.p_value,
-            q_value: None,
-            test: "mann-whitney",
-            small: counts < SMALL,
-            mature: None,
-        });
+        let delays = of_times("delay_seconds", &self.delays, &other.delays);
         delays.into_iter().chain(of_shares("late_share", late(self), late(other))).collect()
     }
 }
@@ -141,10 +184,7 @@ impl Comparable for LatencyReport {
 impl Comparable for FlowsReport {
     /// The whole is how often a journey goes on with somebody else; beside it, of each way out of a stage, how many took it.
     fn differences(&self, other: &Self) -> Vec<Difference> {
-        let handed_on = |report: &Self| {
-            let followed = report.events.saturating_sub(report.journeys);
-            (report.handovers as f64, followed as f64)
-        };
+        let handed_on = |report: &Self| (report.handovers as f64, report.followed as f64);
         let mut differences = of_shares("handover_share", handed_on(self), handed_on(other));
         let ways: BTreeSet<(&str, &str)> = [self, other].into_iter().flat_map(Self::ways).collect();
         for (from, to) in ways {
@@ -176,36 +216,159 @@ impl FlowsReport {
 impl Comparable for DwellReport {
     /// The whole is the sum over the stages that both have; beside it each stage.
     fn differences(&self, other: &Self) -> Vec<Difference> {
-        let pairs = || {
-            self.stages.iter().filter_map(move |stage| {
-                Some((stage, other.stages.iter().find(|other| other.stage == stage.stage)?))
-            })
-        };
-        let stages: Vec<Difference> = pairs().filter_map(|(stage, same)| of_stays(stage, same)).collect();
-        let strata = pairs().map(|(stage, same)| (&stage.subjects[..], &same.subjects[..]));
-        let p_value = stratified_log_rank(strata);
-        overall(&stages, p_value).into_iter().chain(stages).collect()
+        let pairs = self.stages.iter().filter_map(|stage| {
+            let same = other.stages.iter().find(|other| other.stage == stage.stage)?;
+            Some((stage.stage.as_str(), &stage.subjects[..], &same.subjects[..]))
+        });
+        let horizon = self.stages.first().map_or(0, |stage| stage.kaplan_meier.horizon_seconds);
+        of_stages(&pairs.collect::<Vec<_>>(), horizon)
     }
 }
 
-/// How much longer stays in a stage last.
-fn of_stays(stage: &StageReport, same: &StageReport) -> Option<Difference> {
-    let (first, second) = (kaplan_meier(&stage.subjects), kaplan_meier(&same.subjects));
-    let horizon = Micros::try_from(stage.kaplan_meier.horizon_seconds).ok()?.saturating_mul(1_000_000);
-    let (estimate, low, high) = restricted_mean_difference(&first, &second, horizon)?;
-    Some(Difference {
-        figure: "restricted_mean_seconds",
-        stage: Some(stage.stage.clone()),
-        to: None,
-        estimate,
-        low: Some(low),
-        high: Some(high),
-        p_value: log_rank(&stage.subjects, &same.subjects),
-        q_value: None,
-        test: "log-rank",
-        small: (first.subjects.min(second.subjects) as f64) < SMALL,
-        mature: None,
-    })
+impl Comparable for BottlenecksReport {
+    /// As dwell times, of the stages in which deals are worked.
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let same = |item: &Bottleneck| other.items.iter().find(|other| other.stage == item.stage);
+        let pairs = self
+            .items
+            .iter()
+            .filter_map(|item| Some((item.stage.as_str(), &item.subjects[..], &same(item)?.subjects[..])));
+        of_stages(&pairs.collect::<Vec<_>>(), DAYS_30)
+    }
+}
+
+impl Comparable for ChannelsReport {
+    /// The whole is what becomes of all leads; beside it of those of each source and channel.
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let of = |items: [Vec<&ChannelReport>; 2]| {
+            let won = |items: &[&ChannelReport]| {
+                let each = |figure: fn(&ChannelReport) -> f64| sum(items.iter().map(|item| figure(item)));
+                (each(|item| item.won), each(|item| item.leads))
+            };
+            let mature = items.iter().flatten().all(|item| item.maturity.mature);
+            ripe(of_shares("win_share", won(&items[0]), won(&items[1])), Some(mature))
+        };
+        let times = |first: &[Micros], second: &[Micros], mature| {
+            ripe(of_times("cycle_seconds", first, second), Some(mature))
+        };
+        let all = [self, other].map(|report| report.items.iter().collect::<Vec<_>>());
+        let mature = all.iter().flatten().all(|item| item.maturity.mature);
+        let mut differences = of(all);
+        differences.extend(times(&self.lengths, &other.lengths, mature));
+        for item in &self.items {
+            let is_same =
+                |other: &&ChannelReport| (&other.source, &other.channel) == (&item.source, &item.channel);
+            let Some(same) = other.items.iter().find(is_same) else { continue };
+            let mature = item.maturity.mature && same.maturity.mature;
+            let of_item =
+                of([vec![item], vec![same]]).into_iter().chain(times(&item.lengths, &same.lengths, mature));
+            let key = [("source", item.source.as_ref()), ("channel", item.channel.as_ref())];
+            differences.extend(of_row(of_item.collect(), &key));
+        }
+        differences
+    }
+}
+
+impl Comparable for PathsReport {
+    /// The whole is how many of the journeys that have ended were won; beside it who follows the standard path, how long the way to
+    /// an ending took, and each path of either page.
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let won = |report: &Self| (report.whole.won as f64, (report.whole.won + report.whole.lost) as f64);
+        let mut differences = of_shares("win_share", won(self), won(other));
+        let followed = [self, other].map(|report| report.standard.as_ref());
+        if let [Some(first), Some(second)] = followed {
+            let following =
+                |(report, journeys): (&StandardReport, usize)| (report.following as f64, journeys as f64);
+            let all = [(first, self.whole.count), (second, other.whole.count)].map(following);
+            differences.extend(of_shares("standard_share", all[0], all[1]));
+        }
+        if self.ending != Ending::Any {
+            let times = |report: &Self| report.spans.values().flatten().copied().collect::<Vec<_>>();
+            differences.extend(of_times("path_seconds", &times(self), &times(other)));
+        }
+        let paths: BTreeSet<&Vec<String>> =
+            [self, other].into_iter().flat_map(|report| &report.paths).map(|path| &path.stages).collect();
+        for path in paths {
+            let spans = |report: &'_ Self| report.spans.get(path).cloned().unwrap_or_default();
+            let (first, second) = (spans(self), spans(other));
+            let share = |spans: &[Micros], report: &Self| (spans.len() as f64, report.journeys as f64);
+            let mut of_path = of_shares("path_share", share(&first, self), share(&second, other));
+            if self.ending != Ending::Any {
+                of_path.extend(of_times("path_seconds", &first, &second));
+            }
+            differences.extend(of_path.into_iter().map(|one| Difference { path: Some(path.clone()), ..one }));
+        }
+        differences
+    }
+}
+
+impl Comparable for EffectReport {
+    /// The whole is of all conversations; beside it those of each person in each stage.
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let of = |rows: &[&EffectRow]| {
+            let sum =
+                |figure: fn(&EffectRow) -> usize| rows.iter().map(|row| figure(row)).sum::<usize>() as f64;
+            (sum(|row| row.followed), sum(|row| row.follow_ups))
+        };
+        let all = |report: &Self| of(&report.rows.iter().collect::<Vec<_>>());
+        let mut differences = of_shares("followed_share", all(self), all(other));
+        for row in &self.rows {
+            let is_same = |other: &&EffectRow| {
+                (&other.actor, &other.pipeline, &other.stage) == (&row.actor, &row.pipeline, &row.stage)
+            };
+            let Some(same) = other.rows.iter().find(is_same) else { continue };
+            let share =
+                of_row(of_shares("followed_share", of(&[row]), of(&[same])), &[("actor", Some(&row.actor))]);
+            differences
+                .extend(share.into_iter().map(|one| Difference { stage: Some(row.stage.clone()), ..one }));
+        }
+        differences
+    }
+}
+
+impl Comparable for LoyaltyReport {
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let loyal = |report: &Self| (report.loyal as f64, report.buyers as f64);
+        let mut differences = of_shares("loyal_share", loyal(self), loyal(other));
+        differences.extend(of_times("seconds_between", &self.between, &other.between));
+        differences
+    }
+}
+
+impl Comparable for HeatmapReport {
+    /// Of each day of the week, how much of what is recorded is recorded on it.
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let days = |report: &Self| {
+            report.weekdays.iter().map(|hours| hours.iter().sum::<u64>() as f64).collect::<Vec<_>>()
+        };
+        let (first, second) = (days(self), days(other));
+        let (all, all_other) = (sum(first.iter().copied()), sum(second.iter().copied()));
+        let day = |(weekday, (ours, theirs)): (usize, (&f64, &f64))| {
+            let share = of_shares("weekday_share", (*ours, all), (*theirs, all_other));
+            of_row(share, &[("weekday", Some(&weekday.to_string()))])
+        };
+        first.iter().zip(&second).enumerate().flat_map(day).collect()
+    }
+}
+
+/// How much longer stays last: the sum over the stages that both have, tested in strata, and each of these stages.
+fn of_stages(pairs: &[(&str, &[Subject], &[Subject])], horizon_seconds: u64) -> Vec<Difference> {
+    let of_stays = |(stage, first, second): &(&str, &[Subject], &[Subject])| {
+        let curves = (kaplan_meier(first), kaplan_meier(second));
+        let horizon = Micros::try_from(horizon_seconds).ok()?.saturating_mul(1_000_000);
+        let (estimate, low, high) = restricted_mean_difference(&curves.0, &curves.1, horizon)?;
+        let small = (curves.0.subjects.min(curves.1.subjects) as f64) < SMALL;
+        Some(Difference {
+            stage: Some((*stage).to_owned()),
+            low: Some(low),
+            high: Some(high),
+            p_value: log_rank(first, second),
+            ..Difference::of("restricted_mean_seconds", "log-rank", estimate, small)
+        })
+    };
+    let stages: Vec<Difference> = pairs.iter().filter_map(of_stays).collect();
+    let p_value = stratified_log_rank(pairs.iter().map(|(_, first, second)| (*first, *second)));
+    overall(&stages, p_value).into_iter().chain(stages).collect()
 }
 
 /// The sum of the differences of all stages, whose variances add up; small where a stage is. None without stages.
@@ -216,18 +379,12 @@ fn overall(stages: &[Difference], p_value: Option<f64>) -> Option<Difference> {
     let estimate = sum(stages.iter().map(|stage| stage.estimate));
     let half = |stage: &Difference| stage.high.map_or(0.0, |high| high - stage.estimate);
     let spread = sum(stages.iter().map(|stage| half(stage).powi(2))).sqrt();
+    let small = stages.iter().any(|stage| stage.small);
     Some(Difference {
-        figure: "restricted_mean_seconds",
-        stage: None,
-        to: None,
-        estimate,
         low: Some(estimate - spread),
         high: Some(estimate + spread),
         p_value,
-        q_value: None,
-        test: "log-rank",
-        small: stages.iter().any(|stage| stage.small),
-        mature: None,
+        ..Difference::of("restricted_mean_seconds", "log-rank", estimate, small)
     })
 }
 
@@ -263,17 +420,11 @@ mod tests {
     #[test]
     fn the_differences_of_stages_add_up_with_their_variances() {
         let stage = |estimate: f64, spread: f64, small| Difference {
-            figure: "restricted_mean_seconds",
             stage: Some("quoted".to_owned()),
-            to: None,
-            estimate,
             low: Some(estimate - spread),
             high: Some(estimate + spread),
             p_value: Some(0.5),
-            q_value: None,
-            test: "log-rank",
-            small,
-            mature: None,
+            ..Difference::of("restricted_mean_seconds", "log-rank", estimate, small)
         };
         let whole = overall(&[stage(10.0, 3.0, false), stage(-4.0, 4.0, true)], Some(0.2)).unwrap();
         assert_eq!((whole.estimate, whole.low, whole.high), (6.0, Some(1.0), Some(11.0)));

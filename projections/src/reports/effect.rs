@@ -52,9 +52,19 @@ pub struct EffectRow {
     pub share: Option<ShareReport>,
 }
 
+/// The subject of a heat map of what followed conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectSubject {
+    /// Always this.
+    Effect,
+}
+
 /// Which conversations were followed by a move forward.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EffectReport {
+    /// What the heat map shows, as in the request.
+    pub by: EffectSubject,
     /// The pipeline's key; null for all of them.
     pub pipeline: Option<String>,
     /// The business instant asked about.
@@ -118,6 +128,7 @@ impl ReportSnapshot {
         // Of one person, in the order of pipelines and of stages.
         rows.sort_by(|one, other| one.actor.cmp(&other.actor));
         Ok(EffectReport {
+            by: EffectSubject::Effect,
             pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,

@@ -16,7 +16,7 @@ use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::conversion::StageOrder;
 use crate::stats::cycles::{Cycle, Outcome, cycles};
-use crate::stats::funnel::{Course, Fate, Milestone, Reach, progress};
+use crate::stats::funnel::{Course, CycleOutcome, Milestone, Reach, progress};
 use crate::stats::{JourneySet, Micros, Stay};
 
 /// What a funnel counts.
@@ -222,7 +222,7 @@ impl FunnelReport {
         let (counting, until) = (*counting, at.micros());
         let input = ReportInput { course, counting, until, span, horizon, passes: &passes };
         let snapshot = counting == Counting::Snapshot;
-        let shown = if snapshot { Vec::new() } else { Shown::all(definition, journeys) };
+        let shown = if snapshot { Vec::new() } else { StageRow::all(definition, journeys) };
         let cohort = counting == Counting::Cohort;
         let (totals, due) = (input.totals(), instant(span.end.saturating_add(horizon)));
         let maturity = match counting {
@@ -267,13 +267,13 @@ fn passes(gone: Option<Micros>, cycles: &[Cycle]) -> impl Iterator<Item = Pass<'
 }
 
 /// A stage as it is shown.
-struct Shown {
+struct StageRow {
     stage: String,
     kind: Option<StageType>,
     milestone: Milestone,
 }
 
-impl Shown {
+impl StageRow {
     fn all(definition: &Definition, journeys: &JourneySet) -> Vec<Self> {
         let of = |(stage, number): (String, Option<u32>)| Self {
             kind: definition.kind(&stage),
@@ -305,12 +305,12 @@ impl Shown {
 }
 
 impl ReportInput<'_> {
-    fn stages(&self, shown: &[Shown]) -> Vec<FunnelStage> {
+    fn stages(&self, shown: &[StageRow]) -> Vec<FunnelStage> {
         let counts: Vec<usize> = shown.iter().map(|stage| self.count(stage.milestone)).collect();
         let (all, deals) = (counts.iter().sum(), self.closed().won);
         let of_stock =
             |count| ShareReport::of_counts(count, all).filter(|_| self.counting == Counting::Stock);
-        let line = |(index, stage): (usize, &Shown)| {
+        let line = |(index, stage): (usize, &StageRow)| {
             let (here, after) = ((stage.milestone, counts[index]), index + 1);
             let next = stage.next(&shown[after..]).map(|next| after + next);
             let deal = |pass: &Pass<'_>, entry| self.course.deal(pass.cycle, entry);
@@ -321,7 +321,7 @@ impl ReportInput<'_> {
                 count: counts[index],
                 share: of_stock(counts[index]),
                 next: next.and_then(|next| {
-                    let Shown { stage, milestone, .. } = &shown[next];
+                    let StageRow { stage, milestone, .. } = &shown[next];
                     let arrival = |pass: &Pass<'_>, entry| self.course.arrival(pass.cycle, entry, *milestone);
                     self.step(Some(stage), here, counts[next], arrival)
                 }),
@@ -429,12 +429,12 @@ impl ReportInput<'_> {
         match self.counting {
             Counting::Cohort | Counting::Entered => {
                 let horizon = if self.counting == Counting::Cohort { self.horizon } else { Micros::MAX };
-                let fate = |(pass, entry, at): (&Pass<'_>, usize, Micros)| Fate {
+                let fate = |(pass, entry, at): (&Pass<'_>, usize, Micros)| CycleOutcome {
                     arrived: arrival(pass, entry).map(|arrived| arrived - at),
                     over: self.course.over(pass.cycle, pass.next).map(|over| over - at),
                     watched: (self.watched(pass) - at).max(0),
                 };
-                let fates: Vec<Fate> = self.came(here).map(fate).collect();
+                let fates: Vec<CycleOutcome> = self.came(here).map(fate).collect();
                 let progress = progress(&fates, horizon);
                 Some(FunnelStep {
                     to,

@@ -15,14 +15,14 @@ use super::{journeys, known, pasts};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::field_values;
-use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
+use crate::models::board::versions::{self, CustomerVersion, CustomerVersions, OwnSubStatuses};
 use crate::models::dwell::{self, Window};
 use crate::models::snapshot::Snapshot;
 use crate::query::{AnyOf, AsOf, CohortFilter, StaySubStatus};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::cycles::{Outcome, cycles};
-use crate::stats::journeys::{Stay, stays};
+use crate::stats::journeys::stays;
 use crate::stats::{JourneySet, Micros};
 
 /// By what a report is divided.
@@ -147,6 +147,8 @@ pub enum Counted {
     Customers,
     /// Stays, of which each has a sub-status of its own: a customer is in the group of each that one of its stays has.
     Stays,
+    /// The same, as they are seen at the instant asked about, of the journeys that began in the window.
+    StaysOfBegun,
 }
 
 /// By what a report is divided, and who counts at all.
@@ -208,7 +210,7 @@ impl ReportSnapshot {
         };
         let begun = journeys.began_at().map_or(query.at.effective_at, instant);
         let spans = spans(&query.keys, query.window, begun, &query.at);
-        let of_stays = query.counted == Counted::Stays && query.keys.contains(&GroupKey::SubStatus);
+        let of_stays = query.counted != Counted::Customers && query.keys.contains(&GroupKey::SubStatus);
         let mut members: BTreeMap<(Values, Option<StaySubStatus>), BTreeSet<Uuid>> = BTreeMap::new();
         let mut add = |customer: Uuid, pasts: &CustomerVersions, stays: BTreeSet<Option<String>>| {
             let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
@@ -235,8 +237,22 @@ impl ReportSnapshot {
         for journey in 0..journeys.len() {
             let customer = journeys.customer(journey);
             let own = |(_, window): &(Values, Window)| {
-                let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-                own_sub_statuses(&journeys, journey, past, (pipeline, window.last(&query.at)))
+                let (journeys, pasts) = (&*journeys, &*pasts);
+                let own =
+                    |last| own_sub_statuses(OwnSubStatuses { journeys, pasts, pipeline, last }, journey);
+                match query.counted {
+                    Counted::Customers => BTreeSet::new(),
+                    Counted::Stays => own(window.last(&query.at)),
+                    Counted::StaysOfBegun => {
+                        let began =
+                            journeys.until(journey, query.at.micros()).first().map(|record| record.at);
+                        if began.is_some_and(|began| window.holds(began)) {
+                            own(query.at.micros())
+                        } else {
+                            BTreeSet::new()
+                        }
+                    }
+                }
             };
             let stays = if of_stays { spans.iter().flat_map(own).collect() } else { BTreeSet::new() };
             add(customer, &pasts, stays);
@@ -307,17 +323,9 @@ impl Member<'_> {
 }
 
 /// The sub-statuses of the stays of a journey that had begun by an instant.
-fn own_sub_statuses(
-    journeys: &JourneySet,
-    journey: usize,
-    past: &[CustomerVersion],
-    (pipeline, last): (&str, Micros),
-) -> BTreeSet<Option<String>> {
-    let ended = journeys.ended(journey, last).map(|(at, _)| at);
-    let own = |stay: Stay| {
-        versions::own_sub_status(past, pipeline, (stay.entered, stay.seen_last(ended, last))).cloned()
-    };
-    stays(journeys.until(journey, last)).into_iter().map(own).collect()
+fn own_sub_statuses(own: OwnSubStatuses<'_>, journey: usize) -> BTreeSet<Option<String>> {
+    let stays = stays(own.journeys.until(journey, own.last));
+    stays.iter().map(|stay| own.of(journey, stay).cloned()).collect()
 }
 
 /// The reasons of those customers whose last cycle was lost with one.

@@ -31,7 +31,7 @@ use crate::stats::journeys::Stay;
 use crate::stats::{JourneySet, Micros};
 
 /// How many deals, and what they were worth by currency.
-type Tally = (usize, BTreeMap<String, Decimal>);
+type CountAndWorth = (usize, BTreeMap<String, Decimal>);
 
 /// What is asked about losses.
 #[derive(Debug, Clone)]
@@ -158,12 +158,15 @@ pub struct LostDeal {
     pub reason: Option<String>,
     /// The stage in which it stood before.
     pub stage: Option<String>,
-    /// Whose it was then.
+    /// Whose it was then, such as `li`; null where it was in a pool, or nobody's.
     pub rep: Option<String>,
     /// Where the lead had come from.
     pub source: Option<String>,
     /// What it might have been worth.
     pub amount: Option<MoneyReport>,
+    /// Whose it was then, a pool included.
+    #[serde(skip)]
+    owner: Option<Owner>,
 }
 
 /// The deals that were lost, a page of them.
@@ -201,22 +204,19 @@ struct Ended {
 }
 
 /// By what a cycle is counted, beside its reason.
-struct Traits {
+struct LossDimensions {
     stage: Option<String>,
-    rep: Option<String>,
+    owner: Option<Owner>,
     source: Option<String>,
     month: String,
 }
 
-impl Traits {
+impl LossDimensions {
     /// Of a cycle that ended at an instant, or is under way then, with the stage that it ended from.
     fn of(stage: Option<&str>, past: Option<&CustomerVersion>, at: Micros) -> Self {
         Self {
             stage: stage.map(str::to_owned),
-            rep: past.map(|past| match &past.owner {
-                Owner::Rep(rep) => format!("rep:{rep}"),
-                Owner::Pool(pool) => format!("pool:{pool}"),
-            }),
+            owner: past.map(|past| past.owner.clone()),
             source: past.and_then(|past| past.source.clone()),
             month: month(at),
         }
@@ -225,7 +225,7 @@ impl Traits {
     fn values(&self) -> [(LossKey, Option<String>); 4] {
         [
             (LossKey::Stage, self.stage.clone()),
-            (LossKey::Rep, self.rep.clone()),
+            (LossKey::Rep, self.owner.as_ref().map(owner_key)),
             (LossKey::Source, self.source.clone()),
             (LossKey::Month, Some(self.month.clone())),
         ]
@@ -249,6 +249,14 @@ fn ended_from<'a>(
     Some(journeys.stages.text(before.stage))
 }
 
+/// An owner as a value that deals have in common.
+fn owner_key(owner: &Owner) -> String {
+    match owner {
+        Owner::Rep(rep) => format!("rep:{rep}"),
+        Owner::Pool(pool) => format!("pool:{pool}"),
+    }
+}
+
 fn month(at: Micros) -> String {
     instant(at).format("%Y-%m").to_string()
 }
@@ -258,7 +266,7 @@ impl LostDeal {
         match key {
             LossKey::Reason => self.reason.clone(),
             LossKey::Stage => self.stage.clone(),
-            LossKey::Rep => self.rep.clone(),
+            LossKey::Rep => self.owner.as_ref().map(owner_key),
             LossKey::Source => self.source.clone(),
             LossKey::Month => Some(month(self.lost_at.timestamp_micros())),
         }
@@ -287,7 +295,8 @@ async fn ended(
         for (cycle, open) in begun(&passes, gone, &kinds, |began| span.holds(began)) {
             found.maturity.add(open);
             let end = cycle.outcome(&kinds).map_or(at.micros(), Outcome::at);
-            let traits = Traits { month: month(cycle.began), ..Traits::of(None, was(end), end) };
+            let traits =
+                LossDimensions { month: month(cycle.began), ..LossDimensions::of(None, was(end), end) };
             for value in traits.values().into_iter().filter(|(key, _)| *key != LossKey::Stage) {
                 found.maturities.entry(value).or_default().add(open);
             }
@@ -295,7 +304,7 @@ async fn ended(
         for cycle in &passes {
             let Some(outcome) = cycle.outcome(&kinds).filter(|end| span.holds(end.at())) else { continue };
             let (when, then) = (outcome.at(), was(outcome.at()));
-            let traits = Traits::of(ended_from(&journeys, cycle, outcome, &kinds), then, when);
+            let traits = LossDimensions::of(ended_from(&journeys, cycle, outcome, &kinds), then, when);
             found.ended += 1;
             traits.values().into_iter().for_each(|value| *found.by_value.entry(value).or_default() += 1);
             if !matches!(outcome, Outcome::Lost(_)) {
@@ -309,9 +318,13 @@ async fn ended(
                 lost_at: instant(when),
                 reason: reasons.get(&(customer, when)).cloned(),
                 stage: traits.stage,
-                rep: traits.rep,
+                rep: match &traits.owner {
+                    Some(Owner::Rep(rep)) => Some(rep.clone()),
+                    Some(Owner::Pool(_)) | None => None,
+                },
                 source: traits.source,
                 amount: money.as_ref().map(MoneyReport::of),
+                owner: traits.owner,
             };
             found.lost.push((deal, money));
         }
@@ -321,8 +334,8 @@ async fn ended(
 
 impl Ended {
     /// The lost deals that have the same in common, each with how many there are and what they were worth.
-    fn tallies<K: Ord>(&self, of: impl Fn(&LostDeal) -> K) -> BTreeMap<K, Tally> {
-        let mut tallies: BTreeMap<K, Tally> = BTreeMap::new();
+    fn tallies<K: Ord>(&self, of: impl Fn(&LostDeal) -> K) -> BTreeMap<K, CountAndWorth> {
+        let mut tallies: BTreeMap<K, CountAndWorth> = BTreeMap::new();
         for (deal, money) in &self.lost {
             let (count, amounts) = tallies.entry(of(deal)).or_default();
             *count += 1;
@@ -339,9 +352,10 @@ impl Ended {
     }
 
     fn items(&self) -> Vec<LossReport> {
-        let item = |((reason, stage), (count, amounts)): ((Option<String>, Option<String>), Tally)| {
-            LossReport { reason, stage, count, share: self.share(count), amounts: money(amounts) }
-        };
+        let item =
+            |((reason, stage), (count, amounts)): ((Option<String>, Option<String>), CountAndWorth)| {
+                LossReport { reason, stage, count, share: self.share(count), amounts: money(amounts) }
+            };
         let tallies = self.tallies(|deal| (deal.reason.clone(), deal.stage.clone()));
         let mut items: Vec<LossReport> = tallies.into_iter().map(item).collect();
         items.sort_by_key(|item| std::cmp::Reverse(item.count));
@@ -349,7 +363,7 @@ impl Ended {
     }
 
     fn rows(&self, key: LossKey) -> Vec<LossRow> {
-        let row = |(value, (count, amounts)): (Option<String>, Tally)| {
+        let row = |(value, (count, amounts)): (Option<String>, CountAndWorth)| {
             let of = (key, value.clone());
             let ended = self.by_value.get(&of).copied();
             let cohort = matches!(key, LossKey::Rep | LossKey::Source | LossKey::Month);

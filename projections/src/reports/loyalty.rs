@@ -151,6 +151,9 @@ pub struct LoyaltyReport {
     pub profile: Vec<ProfileReport>,
     /// The loyal customers, those with the most purchases first.
     pub customers: Page<LoyalCustomer>,
+    /// The times between two purchases of a loyal customer, sorted, for comparisons.
+    #[serde(skip)]
+    pub(crate) between: Vec<Micros>,
 }
 
 /// A customer that has bought in the window.
@@ -213,6 +216,8 @@ impl ReportSnapshot {
         for one in &mut customers.items {
             one.name = names.get(&one.customer_id).cloned();
         }
+        let between = between(&loyal);
+        let seconds_between: Vec<f64> = between.iter().copied().map(seconds).collect();
         Ok(LoyaltyReport {
             pipeline: pipeline.clone(),
             effective_at: at.effective_at,
@@ -227,13 +232,14 @@ impl ReportSnapshot {
             share: ShareReport::of_counts(loyal.len(), all.len()),
             amounts: amounts(&all),
             loyal_amounts: amounts(&loyal.iter().collect::<Vec<_>>()),
-            median_seconds_between: median_between(&loyal),
+            median_seconds_between: quantile::continuous(&seconds_between, 0.5),
             programme,
             profile: profile(
                 &loyal.iter().map(traits).collect::<Vec<_>>(),
                 &others.iter().map(traits).collect::<Vec<_>>(),
             ),
             customers,
+            between,
         })
     }
 }
@@ -261,13 +267,12 @@ fn loyal_customer(buyer: &Buyer<'_>) -> LoyalCustomer {
     }
 }
 
-/// The median of the times between two purchases that follow one another.
-fn median_between(loyal: &[Buyer<'_>]) -> Option<f64> {
+/// The times between two purchases that follow one another, sorted.
+fn between(loyal: &[Buyer<'_>]) -> Vec<Micros> {
     let pairs = loyal.iter().flat_map(|buyer| buyer.bought.windows(2));
     let mut between: Vec<Micros> = pairs.map(|pair| pair[1].at - pair[0].at).collect();
     between.sort_unstable();
-    let between: Vec<f64> = between.into_iter().map(seconds).collect();
-    quantile::continuous(&between, 0.5)
+    between
 }
 
 fn programme<'a>(
@@ -299,7 +304,7 @@ fn programme<'a>(
 }
 
 /// What a customer is like: respects and what is true in each.
-type Traits = Vec<(&'static str, String)>;
+type Characteristics = Vec<(&'static str, String)>;
 
 /// The respects, in the order in which they are reported.
 fn respects() -> impl Iterator<Item = &'static str> {
@@ -307,8 +312,8 @@ fn respects() -> impl Iterator<Item = &'static str> {
     ["stage", "tier", "source", "channel"].into_iter().chain(texts).chain(["tag", "owner"])
 }
 
-fn traits_of(then: Option<&CustomerVersion>, stage: Option<&str>) -> Traits {
-    let mut traits: Traits = stage.map(|stage| ("stage", stage.to_owned())).into_iter().collect();
+fn traits_of(then: Option<&CustomerVersion>, stage: Option<&str>) -> Characteristics {
+    let mut traits: Characteristics = stage.map(|stage| ("stage", stage.to_owned())).into_iter().collect();
     let Some(then) = then else { return traits };
     let owner = match &then.owner {
         Owner::Rep(rep) => Some(format!("rep:{rep}")),
@@ -324,7 +329,7 @@ fn traits_of(then: Option<&CustomerVersion>, stage: Option<&str>) -> Traits {
     traits
 }
 
-fn profile(loyal: &[Traits], others: &[Traits]) -> Vec<ProfileReport> {
+fn profile(loyal: &[Characteristics], others: &[Characteristics]) -> Vec<ProfileReport> {
     let mut counts: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
     for (respect, value) in loyal.iter().flatten() {
         counts.entry((respect, value)).or_default().0 += 1;

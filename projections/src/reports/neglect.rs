@@ -78,9 +78,19 @@ pub struct NeglectRow {
     pub bands: Vec<NeglectBand>,
 }
 
+/// The subject of a heat map of who has long been left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NeglectSubject {
+    /// Always this.
+    Neglect,
+}
+
 /// Which open customers have long been left alone.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct NeglectReport {
+    /// What the heat map shows, as in the request.
+    pub by: NeglectSubject,
     /// The pipeline's key; null for all of them.
     pub pipeline: Option<String>,
     /// The business instant asked about.
@@ -140,6 +150,7 @@ impl ReportSnapshot {
                 .collect(),
         };
         Ok(NeglectReport {
+            by: NeglectSubject::Neglect,
             pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,

@@ -1,30 +1,33 @@
 //! Runs the projectors of many tenants on one of several nodes: a few workers take turns, a page at a time.
 //!
 //! Whose turn it is, is decided by [`crate::runtime::scheduler`]: a long backlog or an error of one tenant costs the others nothing but
-//! its turns. A tenant without news costs a place in a table: its log's watch wakes it. Which tenants belong to this node is
+//! its turns. A tenant without news costs a place in a table: it is named when its log moves. Which tenants belong to this node is
 //! told by [`crate::runtime::nodes`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use waymark_eventstore::TenantId;
+use tokio::task::{Id, JoinError, JoinSet};
+use uuid::Uuid;
+use waymark_eventstore::{News, TenantId};
 
 use crate::error::{ProjectionError, Result};
 use crate::models::read_model::ReadModel;
 use crate::projections::Projections;
-use crate::runtime::nodes::Nodes;
-use crate::runtime::pace::{PAGE, is_behind};
+use crate::runtime::nodes::{Duty, Nodes};
+use crate::runtime::pace::{ENTRIES_PER_STEP, is_behind};
 use crate::runtime::scheduler::{FairScheduler, StepOutcome};
 use crate::storage::checkpoint::ProjectionId;
 
 /// How often a node tells that it lives, and looks which tenants are its own.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// After this many heartbeats every tenant gets a turn, whatever its watch says.
-const SWEEP: i64 = 30;
+/// With every Nth heartbeat one read model of one tenant has a turn, whatever is known of it, and each in the end: however
+/// many there are, it costs no more.
+const ROTA: i64 = 2;
 
 /// Keeps the read models of this node's tenants up until `shutdown` is done, then finishes the steps under way and
 /// leaves.
@@ -38,7 +41,7 @@ pub(crate) async fn run(projections: Arc<Projections>, shutdown: impl Future<Out
         tokio::select! {
             () = &mut shutdown => break,
             _ = heartbeats.tick() => runner.heartbeat().await,
-            Some(tenant) = runner.news.recv() => runner.enqueue_tenant(tenant),
+            tenants = runner.news.next() => tenants.into_iter().for_each(|tenant| runner.enqueue_tenant(tenant)),
             Some(id) = runner.requests.recv() => runner.prioritize(id),
             Some(ended) = runner.steps.join_next_with_id() => runner.ended(ended),
             Some(Ok(id)) = runner.windows.join_next() => runner.scheduler.window_elapsed(id),
@@ -51,11 +54,12 @@ pub(crate) async fn run(projections: Arc<Projections>, shutdown: impl Future<Out
 struct ClusterRunner {
     projections: Arc<Projections>,
     heartbeat: i64,
-    /// This node's tenants, each with the task that hears of its log.
-    assigned: HashMap<TenantId, AbortHandle>,
+    /// This node's tenants.
+    assigned: BTreeSet<TenantId>,
+    /// The read model that had its turn of the rota last, by its place among them, and of whom.
+    rota: (TenantId, usize),
     tasks: JoinSet<()>,
-    heard: mpsc::UnboundedSender<TenantId>,
-    news: mpsc::UnboundedReceiver<TenantId>,
+    news: News,
     requests: mpsc::UnboundedReceiver<ProjectionId>,
     scheduler: FairScheduler,
     steps: JoinSet<Result<usize>>,
@@ -66,14 +70,15 @@ struct ClusterRunner {
 
 impl ClusterRunner {
     fn new(projections: Arc<Projections>) -> Self {
-        let (heard, news) = mpsc::unbounded_channel();
+        let news = News::default();
+        projections.engine().store.inform(&news);
         let requests = projections.engine().catch_up_requests();
         Self {
             projections,
             heartbeat: 0,
-            assigned: HashMap::new(),
+            assigned: BTreeSet::new(),
+            rota: (TenantId(Uuid::nil()), 0),
             tasks: JoinSet::new(),
-            heard,
             news,
             requests,
             scheduler: FairScheduler::default(),
@@ -92,21 +97,21 @@ impl ClusterRunner {
     }
 
     fn enqueue(&mut self, id: ProjectionId) {
-        if self.assigned.contains_key(&id.tenant) {
+        if self.assigned.contains(&id.tenant) {
             self.scheduler.enqueue(id);
         }
     }
 
     /// There is news: whatever of the tenant does not wait for a window has it at its turn.
     fn enqueue_tenant(&mut self, tenant: TenantId) {
-        if self.assigned.contains_key(&tenant) {
+        if self.assigned.contains(&tenant) {
             self.all_of(tenant).into_iter().for_each(|id| self.scheduler.news(id));
         }
     }
 
     /// Somebody waits: it does not wait for its window.
     fn prioritize(&mut self, id: ProjectionId) {
-        if self.assigned.contains_key(&id.tenant) {
+        if self.assigned.contains(&id.tenant) {
             self.scheduler.prioritize(id);
         }
     }
@@ -117,12 +122,12 @@ impl ClusterRunner {
             Err(error) => (error.id(), Err(ProjectionError::Database(error.to_string()))),
         };
         let Some(id) = self.under_way.remove(&id) else { return };
-        if !self.assigned.contains_key(&id.tenant) {
+        if !self.assigned.contains(&id.tenant) {
             // Left to another node while this step began: it may have taken the lease after that.
             self.release_lease_of(id);
         }
         let ended = match step {
-            _ if !self.assigned.contains_key(&id.tenant) => StepOutcome::Failed,
+            _ if !self.assigned.contains(&id.tenant) => StepOutcome::Failed,
             Ok(taken) if is_behind(&self.projections, id, taken) => StepOutcome::Behind,
             Ok(0) => StepOutcome::Idle,
             Ok(_) => StepOutcome::Following,
@@ -160,45 +165,55 @@ impl ClusterRunner {
             tracing::error!(%error, "this node cannot tell that it lives");
             return;
         }
-        match engine.store.tenants().await {
-            Ok(tenants) => self.rebalance(&tenants),
-            Err(error) => tracing::error!(%error, "the tenants cannot be listed"),
-        }
+        let logs = engine.store.known_heads();
+        self.rebalance(logs.into_iter().map(|(log, _)| log).filter(|log| !log.is_access_log()));
     }
 
-    fn rebalance(&mut self, tenants: &[TenantId]) {
-        for &tenant in tenants {
-            let wanted = self.nodes().is_none_or(|nodes| nodes.is_mine(tenant));
-            match (wanted, self.assigned.contains_key(&tenant)) {
+    fn rebalance(&mut self, tenants: impl Iterator<Item = TenantId>) {
+        for tenant in tenants {
+            let wanted = self.projections.tends(tenant, Duty::Upkeep);
+            match (wanted, self.assigned.contains(&tenant)) {
                 (true, false) => self.assign(tenant),
                 (false, true) => self.unassign(tenant),
                 _ => {}
             }
         }
         let assigned: Vec<ProjectionId> =
-            self.assigned.keys().flat_map(|tenant| self.all_of(*tenant)).collect();
+            self.assigned.iter().flat_map(|tenant| self.all_of(*tenant)).collect();
         for id in assigned {
             // A lease that was lost, or whose former holder had still to leave it, is asked for again.
-            if self.heartbeat % SWEEP == 0 || !self.projections.holds_lease(id) {
+            if !self.projections.holds_lease(id) {
                 self.enqueue(id);
             }
         }
+        if self.heartbeat % ROTA == 0
+            && let Some(id) = self.next_of_rota()
+        {
+            self.enqueue(id);
+        }
+    }
+
+    /// The read model that has its turn next, whatever is known of it; none where nobody is this node's.
+    fn next_of_rota(&mut self) -> Option<ProjectionId> {
+        let (tenant, place) = self.rota;
+        let again = self.assigned.contains(&tenant).then(|| self.all_of(tenant).get(place + 1).copied());
+        if let Some(id) = again.flatten() {
+            self.rota = (tenant, place + 1);
+            return Some(id);
+        }
+        let after = (Bound::Excluded(tenant), Bound::Unbounded);
+        let tenant = self.assigned.range(after).next().or_else(|| self.assigned.first()).copied()?;
+        self.rota = (tenant, 0);
+        self.all_of(tenant).first().copied()
     }
 
     fn assign(&mut self, tenant: TenantId) {
-        let mut log = self.projections.engine().store.watch(tenant);
-        let heard = self.heard.clone();
-        let waker = self
-            .tasks
-            .spawn(async move { while log.changed().await.is_ok() && heard.send(tenant).is_ok() {} });
-        self.assigned.insert(tenant, waker);
+        self.assigned.insert(tenant);
     }
 
-    /// Leaves a tenant to another node, once the steps under way are done. Beats do not wait for that.
+    /// Leaves a tenant to another node, once the steps under way are done. Heartbeats do not wait for that.
     fn unassign(&mut self, tenant: TenantId) {
-        if let Some(waker) = self.assigned.remove(&tenant) {
-            waker.abort();
-        }
+        self.assigned.remove(&tenant);
         for id in self.all_of(tenant) {
             // A turn more would take the lease again, and then nobody would fold.
             self.scheduler.forget(id);
@@ -244,13 +259,12 @@ async fn step(projections: &Projections, id: ProjectionId) -> Result<usize> {
             }
         }
     }
-    projections.advance(model, id, PAGE).await
+    projections.advance(model, id, ENTRIES_PER_STEP).await
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
     use crate::runtime::scheduler::WORKERS;
@@ -266,6 +280,20 @@ mod tests {
 
     async fn is_at_head(projections: &Projections, tenant: TenantId) -> bool {
         projections.status(tenant).await.unwrap().iter().all(|status| status.lag == 0)
+    }
+
+    #[tokio::test]
+    async fn each_read_model_of_each_tenant_has_its_turn_of_the_rota_in_the_end() {
+        let world = World::new();
+        let mut runner = ClusterRunner::new(world.projections("p").await);
+        assert_eq!(runner.next_of_rota(), None, "nobody is here");
+        let tenants = [BACKLOGGED, POISONED];
+        tenants.into_iter().for_each(|tenant| runner.assign(tenant));
+        let all = tenants.len() * MODELS.len();
+        let turns: Vec<ProjectionId> = (0..2 * all).filter_map(|_| runner.next_of_rota()).collect();
+        let each: Vec<ProjectionId> = tenants.iter().flat_map(|tenant| runner.all_of(*tenant)).collect();
+        assert_eq!(turns, [each.clone(), each].concat());
+        runner.shut_down().await;
     }
 
     #[tokio::test]
@@ -292,7 +320,8 @@ mod tests {
         let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
         let customers = 600;
         for customer in 1..=customers {
-            let backlog = vec![("customer.moved", moved.clone()); 3 * PAGE as usize / customers + 1];
+            let backlog =
+                vec![("customer.moved", moved.clone()); 3 * ENTRIES_PER_STEP as usize / customers + 1];
             world.append_all(BACKLOGGED, Uuid::from_u128(customer as u128), backlog).await;
         }
         let poison = ("customer.moved", json!({"to": 1}));

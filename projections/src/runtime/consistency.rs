@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::error::{ProjectionError, Result};
 use crate::models::snapshot::{Snapshot, not_serving};
-use crate::models::work;
 use crate::projections::Projections;
 use crate::storage::checkpoint::{self, Checkpoint, ProjectionId};
 
@@ -104,10 +102,5 @@ impl Projections {
             return Err(not_serving(id, 0));
         }
         Ok(Snapshot::empty(engine.db.read(id.tenant).await?, id.tenant, engine.sources()))
-    }
-
-    /// A receiver of how far this process has folded what must be done.
-    pub fn work_progress(&self, tenant: TenantId) -> watch::Receiver<Position> {
-        self.engine.progress(ProjectionId { tenant, projection: work::NAME })
     }
 }

@@ -6,9 +6,10 @@
 //! (docs/operations.md).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use waymark_eventstore::Position;
 
 use crate::db::Db;
@@ -114,6 +115,6 @@ impl ErasurePurge {
     }
 
     fn held(&self) -> MutexGuard<'_, PendingErasures> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }

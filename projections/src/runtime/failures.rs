@@ -1,7 +1,8 @@
 //! Read models that do not go on, or do not answer, as operators hear of them: once, with a count, and as metrics.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::error::ProjectionError;
 use crate::storage::checkpoint::ProjectionId;
@@ -87,7 +88,7 @@ impl Failures {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

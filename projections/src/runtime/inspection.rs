@@ -23,7 +23,7 @@ use crate::storage::checkpoint::{self, Checkpoint, ProjectionId, ProjectionLease
 use crate::storage::schema;
 
 /// Entries a step takes.
-const PAGE: u32 = 5_000;
+const ENTRIES_PER_STEP: u32 = 5_000;
 
 /// A look at the read models of one database.
 pub struct Inspection {
@@ -153,8 +153,9 @@ impl Inspection {
         progress: Progress<'_>,
     ) -> Result<()> {
         while worker.lease.position < until {
-            let left = u32::try_from(until - worker.lease.position).unwrap_or(PAGE);
-            let taken = worker.step(&self.scratch, model, left.min(PAGE), PoisonPolicy::FailFast).await?;
+            let left = u32::try_from(until - worker.lease.position).unwrap_or(ENTRIES_PER_STEP);
+            let taken =
+                worker.step(&self.scratch, model, left.min(ENTRIES_PER_STEP), PoisonPolicy::FailFast).await?;
             progress(worker.lease.position, until);
             if taken == 0 {
                 // The rows are said to be of a longer log than there is.

@@ -21,7 +21,7 @@ pub(crate) mod supervisor;
 
 pub use comparison::{Comparison, NotComparable};
 pub use inspection::Inspection;
-pub use nodes::Node;
+pub use nodes::{Duty, Node};
 pub use parked::Parked;
 pub use rebuild::Progress;
 pub use status::ProjectionStatus;

@@ -1,14 +1,15 @@
 //! The processes that share one database and the work on its read models.
 //!
-//! A node lives while its *beat*, a counter in its row, goes on. Others judge that by their own clocks alone: they note
-//! when they saw the beat change last. So clocks need not agree, and a lease needs no renewing of its own: anyone who holds
+//! A node lives while its *heartbeat*, a counter in its row, goes on. Others judge that by their own clocks alone: they note
+//! when they saw the heartbeat change last. So clocks need not agree, and a lease needs no renewing of its own: anyone who holds
 //! one holds it while the node lives. When the judgement is wrong, because a node was only slow, its lease is taken all
 //! the same and the fence of the checkpoint ([`crate::storage::checkpoint`]) keeps it from writing.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 use waymark_eventstore::{Clock, TenantId};
 
@@ -21,7 +22,7 @@ pub(crate) const LEAVE: &str = include_str!("nodes/leave.sql");
 pub(crate) const LOOK: &str = include_str!("nodes/look.sql");
 pub(crate) const RELEASE: &str = include_str!("nodes/release.sql");
 
-/// A node whose beat did not change for so long is dead.
+/// A node whose heartbeat did not change for so long is dead.
 const FAILURE_TIMEOUT: TimeDelta = TimeDelta::seconds(3);
 /// A row that was written so long before it is seen first is a dead node's, without waiting for its silence: clocks
 /// that differ by more make a live node lose leases, never rows.
@@ -36,10 +37,39 @@ pub struct Node {
     pub clock: Clock,
 }
 
+/// What is done for a tenant by one of the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// What every node does: read models, versions that take force, requests that expire, refusals that are forgotten.
+    Upkeep,
+    /// Rules act.
+    Automations,
+    /// Messages are sent.
+    Messages,
+}
+
+impl Duty {
+    /// Its bit in what a node tells of itself; none for what every node does.
+    fn bit(self) -> i64 {
+        match self {
+            Self::Upkeep => 0,
+            Self::Automations => 1,
+            Self::Messages => 2,
+        }
+    }
+}
+
+/// Every duty that a node may leave to others.
+const ALL_DUTIES: i64 = 3;
+/// What a node tells of itself is one number: the newest folds first, then its duties.
+const DUTIES: i64 = ALL_DUTIES + 1;
+
 /// The nodes as this one sees them.
 pub(crate) struct Nodes {
     node: Node,
     fold_version_sum: i64,
+    /// The bits of the duties that it has.
+    duties: AtomicI64,
     seen: Mutex<HashMap<Uuid, PeerState>>,
 }
 
@@ -48,26 +78,41 @@ pub(crate) struct Nodes {
 struct PeerState {
     heartbeat: i64,
     fold_version_sum: i64,
-    /// When its beat was seen to change; none for a row that was old when it was seen first.
+    duties: i64,
+    /// When its heartbeat was seen to change; none for a row that was old when it was seen first.
     changed_at: Option<DateTime<Utc>>,
+}
+
+impl PeerState {
+    fn lives(&self, now: DateTime<Utc>) -> bool {
+        self.changed_at.is_some_and(|changed_at| now - changed_at < FAILURE_TIMEOUT)
+    }
 }
 
 impl Nodes {
     pub(crate) fn new(node: Node, fold_version_sum: i64) -> Self {
-        Self { node, fold_version_sum, seen: Mutex::default() }
+        Self { node, fold_version_sum, duties: AtomicI64::new(ALL_DUTIES), seen: Mutex::default() }
     }
 
     pub(crate) fn me(&self) -> Uuid {
         self.node.id
     }
 
+    /// Leaves a duty to the other nodes.
+    pub(crate) fn decline(&self, duty: Duty) {
+        self.duties.fetch_and(!duty.bit(), Ordering::Relaxed);
+    }
+
+    fn duties(&self) -> i64 {
+        self.duties.load(Ordering::Relaxed)
+    }
+
     /// Tells the others that this node lives, and looks for them. Rows of the dead are taken away.
     pub(crate) async fn heartbeat(&self, db: &Db, heartbeat: i64) -> Result<()> {
         let mut transaction = db.write(SYSTEM).await?;
         let now = (self.node.clock)().timestamp_micros();
-        transaction
-            .execute(HEARTBEAT, &values![SYSTEM.0, self.node.id, heartbeat, now, self.fold_version_sum])
-            .await?;
+        let skill = self.fold_version_sum * DUTIES + self.duties();
+        transaction.execute(HEARTBEAT, &values![SYSTEM.0, self.node.id, heartbeat, now, skill]).await?;
         for dead in self.look(&mut transaction).await? {
             transaction.execute(LEAVE, &values![SYSTEM.0, dead]).await?;
         }
@@ -81,7 +126,7 @@ impl Nodes {
         transaction.commit().await
     }
 
-    /// Notes every node's beat. Returns those that have been dead for long.
+    /// Notes every node's heartbeat. Returns those that have been dead for long.
     async fn look(&self, transaction: &mut Transaction) -> Result<Vec<Uuid>> {
         let rows = transaction.rows(LOOK, &values![SYSTEM.0]).await?;
         let now = (self.node.clock)();
@@ -89,7 +134,7 @@ impl Nodes {
         let known = std::mem::take(&mut *seen);
         let mut dead = Vec::new();
         for row in rows {
-            let (node, heartbeat, seen_at, fold_version_sum) =
+            let (node, heartbeat, seen_at, skill) =
                 (row.uuid("node")?, row.int("beat")?, row.int("seen_at")?, row.int("skill")?);
             let written_long_ago =
                 now.timestamp_micros() - seen_at > STALE_ROW_AGE.num_microseconds().unwrap_or(0);
@@ -102,7 +147,8 @@ impl Nodes {
             if written_long_ago && !lives && node != self.node.id {
                 dead.push(node);
             }
-            seen.insert(node, PeerState { heartbeat, fold_version_sum, changed_at });
+            let (fold_version_sum, duties) = (skill.div_euclid(DUTIES), skill.rem_euclid(DUTIES));
+            seen.insert(node, PeerState { heartbeat, fold_version_sum, duties, changed_at });
         }
         Ok(dead)
     }
@@ -117,23 +163,45 @@ impl Nodes {
 
     fn lives(&self, node: Uuid) -> bool {
         let now = (self.node.clock)();
-        let seen = self.peers().get(&node).and_then(|peer| peer.changed_at);
-        seen.is_some_and(|changed_at| now - changed_at < FAILURE_TIMEOUT)
+        self.peers().get(&node).is_some_and(|peer| peer.lives(now))
     }
 
-    /// Whether the work on a tenant's read models is this node's: of all that live and know the newest folds, every
-    /// node finds the same one by itself (rendezvous hashing), and few tenants move when a node comes or goes.
-    pub(crate) fn is_mine(&self, tenant: TenantId) -> bool {
+    #[cfg(test)]
+    fn is_mine(&self, tenant: TenantId) -> bool {
+        self.tends(tenant, Duty::Upkeep)
+    }
+
+    /// Whether a duty for a tenant, such as the work on its read models, is this node's: of all that live, have the duty and know
+    /// the newest folds, every node finds the same one by itself (rendezvous hashing), and few tenants move when a node comes or goes.
+    pub(crate) fn tends(&self, tenant: TenantId, duty: Duty) -> bool {
+        let has = |duties: i64| duties & duty.bit() == duty.bit();
+        if !has(self.duties()) {
+            return false;
+        }
         let now = (self.node.clock)();
         let seen = self.peers();
-        let lives = |peer: &PeerState| peer.changed_at.is_some_and(|at| now - at < FAILURE_TIMEOUT);
-        let others = seen.iter().filter(|(node, peer)| **node != self.node.id && lives(peer));
-        let best = others.map(|(node, peer)| (peer.fold_version_sum, weight(tenant, *node), *node)).max();
+        let others = seen.iter().filter(|(node, peer)| **node != self.node.id && peer.lives(now));
+        let able = others.filter(|(_, peer)| has(peer.duties));
+        let best = able.map(|(node, peer)| (peer.fold_version_sum, weight(tenant, *node), *node)).max();
         best.is_none_or(|best| best < (self.fold_version_sum, weight(tenant, self.node.id), self.node.id))
     }
 
+    /// Another number whenever tenants may have moved: for the nodes that live and what they tell of themselves.
+    pub(crate) fn assignment(&self) -> u64 {
+        let now = (self.node.clock)();
+        let seen = self.peers();
+        let live = seen.iter().filter(|(node, peer)| **node != self.node.id && peer.lives(now));
+        let each = live.map(|(node, peer)| {
+            let (a, b) = node.as_u64_pair();
+            [a, b, peer.fold_version_sum.cast_unsigned(), peer.duties.cast_unsigned()]
+                .into_iter()
+                .fold(0, |mixed, part| mix(mixed ^ part))
+        });
+        each.fold(self.duties().cast_unsigned(), |all, one| all ^ one)
+    }
+
     fn peers(&self) -> MutexGuard<'_, HashMap<Uuid, PeerState>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }
 
@@ -178,7 +246,8 @@ mod tests {
 
     fn see(who: &Nodes, whom: u128, fold_version_sum: i64) {
         let changed_at = Some((who.node.clock)());
-        who.peers().insert(Uuid::from_u128(whom), PeerState { heartbeat: 1, fold_version_sum, changed_at });
+        let peer = PeerState { heartbeat: 1, fold_version_sum, duties: ALL_DUTIES, changed_at };
+        who.peers().insert(Uuid::from_u128(whom), peer);
     }
 
     #[test]
@@ -242,6 +311,48 @@ mod tests {
         }
         assert_eq!(heartbeats, 4, "a node that is slow by three heartbeats keeps its tenants");
         assert!(!other.is_other_alive(&db, Some(dying.me())).await.unwrap(), "and its leases may be taken");
+    }
+
+    #[tokio::test]
+    async fn a_duty_that_a_node_declines_is_another_ones_for_every_tenant() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let db = Db::sqlite(&folder.path().join("views"), crate::db::Commit::Lazy).await.unwrap();
+        crate::storage::schema::create(&db).await.unwrap();
+        let seconds = Arc::new(AtomicI64::new(0));
+        let all = [1, 2, 3].map(|id| nodes(id, &seconds));
+        all[0].decline(Duty::Automations);
+        all[1].decline(Duty::Messages);
+        for (heartbeat, node) in (1..=2).flat_map(|heartbeat| all.iter().map(move |node| (heartbeat, node))) {
+            node.heartbeat(&db, heartbeat).await.unwrap();
+        }
+        for tenant in (0..100).map(|tenant| TenantId(Uuid::from_u128(tenant))) {
+            let who = |duty| (0..3).filter(|node| all[*node].tends(tenant, duty)).collect::<Vec<usize>>();
+            assert_eq!(who(Duty::Upkeep).len(), 1);
+            let (acts, sends) = (who(Duty::Automations), who(Duty::Messages));
+            assert!(
+                acts.len() == 1 && acts[0] != 0 && sends.len() == 1 && sends[0] != 1,
+                "{acts:?} {sends:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn tenants_move_when_a_node_comes_or_falls_silent_and_that_is_told_by_one_number() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let db = Db::sqlite(&folder.path().join("views"), crate::db::Commit::Lazy).await.unwrap();
+        crate::storage::schema::create(&db).await.unwrap();
+        let seconds = Arc::new(AtomicI64::new(0));
+        let [one, other] = [1, 2].map(|id| nodes(id, &seconds));
+        one.heartbeat(&db, 1).await.unwrap();
+        let alone = one.assignment();
+        other.heartbeat(&db, 1).await.unwrap();
+        one.heartbeat(&db, 2).await.unwrap();
+        let both = one.assignment();
+        assert_ne!(both, alone);
+        one.heartbeat(&db, 3).await.unwrap();
+        assert_eq!(one.assignment(), both, "nothing happened");
+        seconds.fetch_add(3, Ordering::Relaxed);
+        assert_eq!(one.assignment(), alone, "the other fell silent");
     }
 
     #[test]

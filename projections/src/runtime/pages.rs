@@ -1,9 +1,10 @@
 //! Pages of the log, read and decoded once for all read models that take them.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::OnceCell;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
@@ -47,7 +48,7 @@ impl Page {
 }
 
 /// A page under reading, or read.
-struct Kept {
+struct PageInUse {
     page: Arc<OnceCell<Arc<Page>>>,
     /// How many read models have not taken it yet. The last one is not to find it kept for nobody: the pages of a backlog
     /// are megabytes each.
@@ -59,7 +60,7 @@ pub(crate) struct Pages {
     store: Arc<dyn EventStore>,
     vault: Arc<Vault>,
     /// By tenant, the position that the page follows, and how many entries it has at most.
-    kept: Mutex<LruCache<(TenantId, Position, u32), Kept>>,
+    kept: Mutex<LruCache<(TenantId, Position, u32), PageInUse>>,
 }
 
 impl Pages {
@@ -74,7 +75,7 @@ impl Pages {
     /// [`crate::ProjectionError::Paused`] where an entry is missing or of a newer program; errors of the log.
     pub(crate) async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Arc<Page>> {
         let (key, models) = ((tenant, after, limit), registry::all());
-        let new = || Kept { page: Arc::default(), wanted: models.len() };
+        let new = || PageInUse { page: Arc::default(), wanted: models.len() };
         let cell = Arc::clone(&self.kept().get_or_insert(key, new).page);
         let read = || async {
             let opens = |event_type: &str| models.iter().any(|model| model.opens(event_type));
@@ -133,8 +134,8 @@ impl Pages {
         Ok(page)
     }
 
-    fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Position, u32), Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Position, u32), PageInUse>> {
+        self.kept.lock()
     }
 }
 

@@ -112,7 +112,7 @@ pub(crate) async fn skip(transaction: &mut Transaction, id: ProjectionId, skips:
 pub(crate) type Skips = BTreeMap<Position, String>;
 
 /// How many entries are read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// What the log says a read model leaves out. All of it, whatever position is folded: an event is skipped by a later one.
 pub(crate) async fn skips(store: &dyn EventStore, id: ProjectionId) -> Result<Skips> {
@@ -120,7 +120,7 @@ pub(crate) async fn skips(store: &dyn EventStore, id: ProjectionId) -> Result<Sk
     let query = Query::tag(tags::skips(id.projection));
     let (mut skips, mut after) = (Skips::new(), 0);
     loop {
-        let page = store.read_matching(id.tenant, &query, after, head, PAGE).await?;
+        let page = store.read_matching(id.tenant, &query, after, head, ENTRIES_PER_PAGE).await?;
         for entry in &page {
             after = entry.position;
             let paused = |cause: String| ProjectionError::Paused { position: entry.position, cause };
@@ -132,7 +132,7 @@ pub(crate) async fn skips(store: &dyn EventStore, id: ProjectionId) -> Result<Sk
                 skips.insert(event.position, event.reason);
             }
         }
-        if page.len() < PAGE as usize {
+        if page.len() < ENTRIES_PER_PAGE as usize {
             return Ok(skips);
         }
     }

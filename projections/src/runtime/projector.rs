@@ -5,25 +5,28 @@
 //! the worker's lease: nobody else can have changed the rows that the fold looked at.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{EventStore, Position, TenantId};
+use waymark_eventstore::{Announcer, EventStore, News, Position, TenantId};
 
 use crate::db::Db;
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::models::board::card_index::{self, CardCache};
 use crate::models::board::list_index::{self, ListCache};
+use crate::models::board::past_index::{self, PastCache};
 use crate::models::board::versions_cache::{self, VersionsCache};
 use crate::models::dwell::journey_cache::{self, JourneyCache};
 use crate::models::read_model::{Fold, ReadModel, Scope, Writes};
 use crate::models::snapshot::Sources;
+use crate::models::work::standing_index::{self, StandingCache};
 use crate::runtime::erasure_purge::ErasurePurge;
 use crate::runtime::failures::Failures;
 use crate::runtime::nodes::Nodes;
@@ -41,6 +44,8 @@ pub(crate) struct Engine {
     pub(crate) journey_cache: Arc<JourneyCache>,
     pub(crate) versions_cache: Arc<VersionsCache>,
     pub(crate) card_cache: Arc<CardCache>,
+    pub(crate) past_cache: Arc<PastCache>,
+    pub(crate) standing_cache: Arc<StandingCache>,
     pub(crate) list_cache: Arc<ListCache>,
     /// What erasures have left in the files.
     pub(crate) erasures: Arc<ErasurePurge>,
@@ -52,7 +57,10 @@ pub(crate) struct Engine {
     pub(crate) failures: Failures,
     lost: Mutex<HashSet<ProjectionId>>,
     progress: Mutex<HashMap<ProjectionId, watch::Sender<Position>>>,
-    notifiers: Mutex<HashMap<&'static str, Arc<Notify>>>,
+    /// Who hears of each tenant whose read model was folded on, by read model.
+    announcers: Mutex<HashMap<&'static str, Announcer>>,
+    /// The tenants of which somebody waits for a read model, where this process is alone.
+    waited_for: Mutex<HashMap<&'static str, News>>,
     requests: Mutex<Option<mpsc::UnboundedSender<ProjectionId>>>,
     /// What the ends of rests are counted from.
     began: Instant,
@@ -78,13 +86,16 @@ impl Engine {
             journey_cache: Arc::new(JourneyCache::up_to(journey_cache::BYTES_KEPT)),
             versions_cache: Arc::new(VersionsCache::up_to(versions_cache::BYTES_KEPT)),
             card_cache: Arc::new(CardCache::up_to(card_index::BYTES_KEPT)),
+            past_cache: Arc::new(PastCache::up_to(past_index::BYTES_KEPT)),
+            standing_cache: Arc::new(StandingCache::up_to(standing_index::BYTES_KEPT)),
             list_cache: Arc::new(ListCache::up_to(list_index::BYTES_KEPT)),
             nodes,
             running: Arc::default(),
             failures: Failures::default(),
             lost: Mutex::default(),
             progress: Mutex::default(),
-            notifiers: Mutex::default(),
+            announcers: Mutex::default(),
+            waited_for: Mutex::default(),
             requests: Mutex::default(),
             began: Instant::now(),
         }
@@ -110,6 +121,8 @@ impl Engine {
             journey_cache: Arc::clone(&self.journey_cache),
             versions_cache: Arc::clone(&self.versions_cache),
             card_cache: Arc::clone(&self.card_cache),
+            past_cache: Arc::clone(&self.past_cache),
+            standing_cache: Arc::clone(&self.standing_cache),
             list_cache: Arc::clone(&self.list_cache),
         }
     }
@@ -126,7 +139,21 @@ impl Engine {
     }
 
     pub(crate) fn moved(&self, id: ProjectionId, position: Position) {
-        self.senders().entry(id).or_default().send_replace(position);
+        let before = self.senders().entry(id).or_default().send_replace(position);
+        if position > before
+            && let Some(announcer) = self.announcers().get(id.projection)
+        {
+            announcer.tell(id.tenant);
+        }
+    }
+
+    /// From now on these news have each tenant whose read model was folded on.
+    pub(crate) fn inform(&self, projection: &'static str, news: &News) {
+        self.announcers().entry(projection).or_default().inform(news);
+    }
+
+    fn announcers(&self) -> parking_lot::MutexGuard<'_, HashMap<&'static str, Announcer>> {
+        self.announcers.lock()
     }
 
     /// How many positions a read model is behind what this process knows of the log.
@@ -147,8 +174,10 @@ impl Engine {
 
     /// Tells the projector of a read model that somebody waits for it.
     pub(crate) fn request_catch_up(&self, id: ProjectionId) {
-        self.notifier(id.projection).notify_one();
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.nodes.is_none() {
+            self.waited_for(id.projection).tell(id.tenant);
+        }
+        let requests = self.requests.lock();
         if let Some(requests) = &*requests {
             // Nobody listens any more once the projectors have stopped.
             requests.send(id).ok();
@@ -158,33 +187,29 @@ impl Engine {
     /// Every read model that somebody waits for, from now on.
     pub(crate) fn catch_up_requests(&self) -> mpsc::UnboundedReceiver<ProjectionId> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        *self.requests.lock() = Some(sender);
         receiver
     }
 
     /// A reader found nothing in service: anyone who folds it here is to look.
     pub(crate) fn lost(&self, id: ProjectionId) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        self.lost.lock().insert(id);
         self.request_catch_up(id);
     }
 
     /// Whether a reader found nothing in service since this was asked last.
     pub(crate) fn is_lost(&self, id: ProjectionId) -> bool {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+        self.lost.lock().remove(&id)
     }
 
-    /// Waits until somebody waits.
-    pub(crate) async fn catch_up_requested(&self, projection: &'static str) {
-        self.notifier(projection).notified().await;
+    /// The tenants of which somebody waits for a read model, where this process is alone.
+    pub(crate) fn waited_for(&self, projection: &'static str) -> News {
+        let mut waited_for = self.waited_for.lock();
+        waited_for.entry(projection).or_default().clone()
     }
 
-    fn notifier(&self, projection: &'static str) -> Arc<Notify> {
-        let mut notifiers = self.notifiers.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(notifiers.entry(projection).or_default())
-    }
-
-    fn senders(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectionId, watch::Sender<Position>>> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn senders(&self) -> parking_lot::MutexGuard<'_, HashMap<ProjectionId, watch::Sender<Position>>> {
+        self.progress.lock()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::storage::checkpoint::{self, Checkpoint, ProjectionId, ProjectionLease
 
 /// Entries a step takes: large, because nothing waits for it, and because rows of one page go into the tables in the
 /// order of their keys.
-const PAGE: u32 = 10_000;
+const ENTRIES_PER_STEP: u32 = 10_000;
 
 /// Told how far a long work has come: positions done, positions in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
@@ -128,7 +128,7 @@ impl Rebuild {
     fn read_ahead(&self, after: Position) -> JoinHandle<Result<Arc<Page>>> {
         let (model, pages) = (Arc::clone(&self.model), Arc::clone(&self.engine.pages));
         let tenant = self.worker.lease.id.tenant;
-        tokio::spawn(async move { pages.read_for(&*model, tenant, after, PAGE).await })
+        tokio::spawn(async move { pages.read_for(&*model, tenant, after, ENTRIES_PER_STEP).await })
     }
 
     /// How far the new rows have come.
@@ -158,7 +158,9 @@ impl Rebuild {
             let old = fenced(&mut transaction, id).await?;
             if old.is_some_and(|old| old.position > lease.position) {
                 drop(transaction);
-                self.worker.step(&self.engine, &*self.model, PAGE, PoisonPolicy::FailFast).await?;
+                self.worker
+                    .step(&self.engine, &*self.model, ENTRIES_PER_STEP, PoisonPolicy::FailFast)
+                    .await?;
                 continue;
             }
             let comparison = self.compare(&mut transaction, old).await?;
@@ -201,7 +203,7 @@ impl Rebuild {
                 return self.compare(&mut transaction, old).await;
             }
             drop(transaction);
-            self.worker.step(&self.engine, &*self.model, PAGE, PoisonPolicy::FailFast).await?;
+            self.worker.step(&self.engine, &*self.model, ENTRIES_PER_STEP, PoisonPolicy::FailFast).await?;
         }
     }
 

@@ -1,14 +1,15 @@
 //! The right to fold a read model from the beginning, beside the rows that serve: one at a time, over all processes.
 //!
-//! Anyone who has it raises a *beat*, a counter in the database. Others judge whether the holder lives by their own clocks
-//! alone: one whose beat stands still for long is dead, and the right may be taken from it. When the judgement is wrong,
+//! Anyone who has it raises a *heartbeat*, a counter in the database. Others judge whether the holder lives by their own clocks
+//! alone: one whose heartbeat stands still for long is dead, and the right may be taken from it. When the judgement is wrong,
 //! because the holder was only slow, it is fenced all the same: the rows that it was building are dropped, and the
 //! checkpoint of those ([`crate::storage::checkpoint`]) lets it write nothing more.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -26,7 +27,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 /// How often another process looks whether it does.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A holder whose beat did not change for so long is dead. Long, because on SQLite a beat waits for the turn of other
+/// A holder whose heartbeat did not change for so long is dead. Long, because on SQLite a heartbeat waits for the turn of other
 /// writers.
 pub(crate) const FAILURE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -36,7 +37,7 @@ pub(crate) struct Running(Mutex<HashSet<ProjectionId>>);
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, HashSet<ProjectionId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,24 +1,27 @@
-//! Runs the projectors: one task each, fair to all tenants, awake when the log moves.
+//! Runs the projectors: one task each, fair to all tenants, awake when a log moves. A tenant that is quiet costs nothing.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use waymark_eventstore::TenantId;
+use uuid::Uuid;
+use waymark_eventstore::{News, TenantId};
 
 use crate::error::ProjectionError;
 use crate::models::read_model::ReadModel;
 use crate::projections::Projections;
 use crate::runtime::cluster;
-use crate::runtime::pace::{PAGE, is_behind};
+use crate::runtime::pace::{ENTRIES_PER_STEP, is_behind};
 use crate::storage::checkpoint::ProjectionId;
 
-/// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
+/// How often what does not get on is tried again, when nothing wakes the projectors.
 const POLL: Duration = Duration::from_millis(200);
+/// How often one more tenant is looked at, of which nothing is expected.
+const ROTA: Duration = Duration::from_secs(2);
 /// How often a small file is read as a whole.
 const CHECK_EVERY: Duration = Duration::from_secs(20);
 /// For how many times as long as a check took nothing is checked.
@@ -43,32 +46,38 @@ impl Projections {
     }
 }
 
-/// Keeps one read model up with every tenant's log, round by round; a tenant that is new has its page in the next one.
+/// Keeps one read model up with every tenant's log, round by round: those that have news, that are behind or that do not get on have
+/// their page in a round, and of all others one every while, so that each is looked at in the end.
 async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut stop: watch::Receiver<bool>) {
-    let awake = Arc::new(Notify::new());
-    let mut wakers = JoinSet::new();
-    let mut known: HashSet<TenantId> = HashSet::new();
+    let engine = projections.engine();
+    let (news, waited_for) = (News::default(), engine.waited_for(model.name()));
+    engine.store.inform(&news);
+    let logs = || engine.store.known_heads().into_iter().map(|(log, _)| log);
+    let mut turn: BTreeSet<TenantId> = logs().collect();
+    let (mut last, mut looked) = (TenantId(Uuid::nil()), Instant::now());
     while !*stop.borrow() {
-        let tenants = match projections.engine().store.tenants().await {
-            Ok(tenants) => tenants,
-            Err(error) => {
-                tracing::error!(%error, "the tenants cannot be listed");
-                Vec::new()
-            }
-        };
-        for &tenant in tenants.iter().filter(|tenant| known.insert(**tenant)) {
-            wakers.spawn(wake(projections.engine().store.watch(tenant), Arc::clone(&awake)));
+        turn.extend(news.take().into_iter().chain(waited_for.take()));
+        if looked.elapsed() >= ROTA {
+            looked = Instant::now();
+            let later = logs().filter(|log| *log > last).min();
+            last = later.or_else(|| logs().min()).unwrap_or(last);
+            turn.insert(last);
         }
+        turn.retain(|log| !log.is_access_log());
+        let tenants: Vec<TenantId> = std::mem::take(&mut turn).into_iter().collect();
+        let (pace, left) = round(&projections, &model, &tenants).await;
+        turn.extend(left);
         // A closed channel is a stop as well.
-        match round(&projections, &model, &tenants).await {
+        match pace {
             Pace::Behind => {}
             Pace::Following => tokio::select! {
-                () = tokio::time::sleep_until(projections.engine().next_poll()) => {}
-                () = projections.engine().catch_up_requested(model.name()) => {}
+                () = tokio::time::sleep_until(engine.next_poll()) => {}
+                () = waited_for.came() => {}
                 _ = stop.changed() => {}
             },
             Pace::Idle => tokio::select! {
-                () = awake.notified() => {}
+                () = news.came() => {}
+                () = waited_for.came() => {}
                 () = tokio::time::sleep(POLL) => {}
                 _ = stop.changed() => {}
             },
@@ -103,20 +112,27 @@ enum Pace {
     Behind,
 }
 
-/// One page of every tenant.
-async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &[TenantId]) -> Pace {
-    let mut pace = Pace::Idle;
+/// One page of each of these tenants. Returns whose turn it is again, whether there is news of them or not.
+async fn round(
+    projections: &Projections,
+    model: &Arc<dyn ReadModel>,
+    tenants: &[TenantId],
+) -> (Pace, Vec<TenantId>) {
+    let (mut pace, mut left) = (Pace::Idle, Vec::new());
     for &tenant in tenants {
         let id = ProjectionId { tenant, projection: model.name() };
         refresh(projections, model, id).await;
-        match projections.advance(model, id, PAGE).await {
+        match projections.advance(model, id, ENTRIES_PER_STEP).await {
             Ok(taken) if is_behind(projections, id, taken) => pace = Pace::Behind,
             Ok(taken) if taken > 0 => pace = pace.max(Pace::Following),
             // Nothing was there, somebody else does the work, or the cause stands in the status until it is gone.
             Ok(_) | Err(_) => {}
         }
+        if !projections.holds_lease(id) || projections.engine().lag(id) > 0 {
+            left.push(tenant);
+        }
     }
-    pace
+    (pace, left)
 }
 
 /// Rebuilds rows that another version of the fold has made; until that is done nobody folds them further.
@@ -131,17 +147,9 @@ async fn refresh(projections: &Projections, model: &Arc<dyn ReadModel>, id: Proj
     }
 }
 
-/// Wakes a projector whenever the log of a tenant moves.
-async fn wake(mut log: watch::Receiver<u64>, awake: Arc<Notify>) {
-    while log.changed().await.is_ok() {
-        awake.notify_one();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
     use crate::tests::world::{TENANT, World};
@@ -181,7 +189,7 @@ mod tests {
         let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
         for (number, &tenant) in tenants.iter().enumerate() {
             let (customers, count, data) = match number {
-                0 => (u128::from(2 * PAGE / 20), 20, &moved),
+                0 => (u128::from(2 * ENTRIES_PER_STEP / 20), 20, &moved),
                 1 => (1, 30, &json!({"to": 1})),
                 _ => (1, 1, &moved),
             };
@@ -192,10 +200,11 @@ mod tests {
         }
         let projections = world.projections("p").await;
         for model in projections.models() {
-            assert_eq!(round(&projections, &model, &tenants).await, Pace::Behind);
+            let (pace, left) = round(&projections, &model, &tenants).await;
+            assert_eq!((pace, left), (Pace::Behind, vec![tenants[0]]));
         }
         for (number, &tenant) in tenants.iter().enumerate() {
-            let left = if number == 0 { u64::from(PAGE) } else { 0 };
+            let left = if number == 0 { u64::from(ENTRIES_PER_STEP) } else { 0 };
             let parked = if number == 1 { 30 } else { 0 };
             for status in projections.status(tenant).await.unwrap() {
                 assert_eq!((status.lag, status.parked), (left, parked), "{number}: {}", status.name);

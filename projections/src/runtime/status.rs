@@ -1,7 +1,5 @@
 //! How the read models are, as operators see them.
 
-use std::sync::PoisonError;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_eventstore::{Position, TenantId};
@@ -65,7 +63,7 @@ impl Projections {
             let generations = checkpoint::all(&mut transaction, id).await?;
             let building = generations.iter().find(|row| Some(row.generation) == building);
             let parked = parked::list(&mut transaction, id).await?;
-            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+            let paused = self.paused.lock().get(&id).cloned();
             all.push(ProjectionStatus {
                 name: model.name().to_owned(),
                 version: serving.map_or(model.version(), |row| row.fold_version),

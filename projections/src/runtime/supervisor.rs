@@ -1,7 +1,7 @@
 //! Keeps the read models up: whose turn a step is, rebuilds, and what is done about events set aside.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use waymark_eventstore::{Position, TenantId};
@@ -138,7 +138,7 @@ impl Projections {
     }
 
     fn note(&self, id: ProjectionId, step: &Result<usize>) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paused = self.paused.lock();
         match step {
             Err(error @ ProjectionError::Paused { .. }) => {
                 let cause = error.to_string();

@@ -120,7 +120,7 @@ fn total(sample: &[Micros]) -> i128 {
 }
 
 #[derive(Default, Clone)]
-struct Tally {
+struct DwellAccumulator {
     stays: usize,
     open: usize,
     finals: usize,
@@ -161,7 +161,7 @@ pub fn dwell_of(
     is_final: impl Fn(u32, u16) -> bool,
     elapsed: impl Fn(usize, Micros, Micros) -> Micros,
 ) -> Vec<StageDwell> {
-    let mut tallies = vec![Tally::default(); journeys.stages.len()];
+    let mut tallies = vec![DwellAccumulator::default(); journeys.stages.len()];
     let within = |at: Micros| question.from.is_none_or(|from| at >= from);
     for (journey, records) in journeys.journeys(question.last) {
         let all = stays(records);
@@ -216,7 +216,7 @@ pub fn dwell_of(
     tallies.into_iter().map(|tally| tally.finish(question.horizon)).collect()
 }
 
-impl Tally {
+impl DwellAccumulator {
     fn finish(mut self, horizon: Micros) -> StageDwell {
         self.standing_since.sort_unstable();
         StageDwell {

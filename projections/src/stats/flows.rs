@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate};
 
-use super::journeys::stays;
+use super::dwell::StayTest;
+use super::journeys::{Stay, stays};
 use super::{JourneySet, Micros, MoveRecord, seconds};
 
 /// The flows of many journeys at an instant. Stages and actors are numbers of the histories.
 #[derive(Debug, Clone, Default)]
 pub struct Flows {
-    /// How many journeys had begun.
+    /// How many journeys had begun, and have a stay that counts.
     pub journeys: usize,
     /// How many records they have, repeats included.
     pub events: usize,
+    /// How many of these were followed by another one of the journey.
+    pub followed: usize,
     /// Moves between consecutive stays.
     pub transitions: BTreeMap<(u32, u32), usize>,
     /// Records that named the stage already held, by stage.
@@ -22,11 +25,11 @@ pub struct Flows {
     pub start: BTreeMap<u32, usize>,
     /// In which stage they stand.
     pub end: BTreeMap<u32, usize>,
-    /// Journeys with a stay in the second stage after their first stay in the first.
+    /// Journeys with a stay in the second stage after their first stay in the first that counts.
     pub reached: BTreeMap<(u32, u32), usize>,
     /// Seconds from the first record of a journey to its first stay in the stage, sorted.
     pub first_passage: BTreeMap<u32, Vec<f64>>,
-    /// Consecutive records of a journey by different actors.
+    /// Of those that were followed, those by somebody else than the next one.
     pub handovers: usize,
     /// By actor: records, and stays begun.
     pub actors: BTreeMap<u32, (usize, usize)>,
@@ -42,13 +45,38 @@ pub struct Flows {
 /// a record is of.
 #[must_use]
 pub fn flows(journeys: &JourneySet, until: Micros, is_final: impl Fn(u32, u16) -> bool) -> Flows {
+    flows_of(journeys, until, None, is_final)
+}
+
+/// The same of the stays that count: of the ways out of them, and of the records that were made while they lasted, the first of which
+/// began them. Durations, ages and first passages are of journeys, and there are none where not every stay counts.
+#[must_use]
+pub fn flows_of(
+    journeys: &JourneySet,
+    until: Micros,
+    counts: StayTest<'_>,
+    is_final: impl Fn(u32, u16) -> bool,
+) -> Flows {
     let mut flows = Flows::default();
-    for (_, records) in journeys.journeys(until) {
+    for (journey, records) in journeys.journeys(until) {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { continue };
+        let stays = stays(records);
+        // Whether what was recorded before the first stay counts, and then of each stay.
+        let each = stays.iter().map(|stay| counts.is_none_or(|counts| counts(journey, stay)));
+        let counted: Vec<bool> = std::iter::once(counts.is_none()).chain(each).collect();
+        if !counted.contains(&true) {
+            continue;
+        }
         flows.journeys += 1;
-        flows.add_records(records);
-        flows.add_stays(records);
-        *flows.end.entry(last.stage).or_default() += 1;
+        flows.add_records(records, &counted);
+        flows.add_stays(&stays, &counted[1..]);
+        if counted.last() == Some(&true) {
+            *flows.end.entry(last.stage).or_default() += 1;
+        }
+        if counts.is_some() {
+            continue;
+        }
+        flows.add_passages(&stays);
         flows.durations.push(seconds(last.at - first.at));
         if !is_final(last.stage, last.version) {
             flows.open_ages.push(seconds(until - first.at));
@@ -63,10 +91,19 @@ pub fn flows(journeys: &JourneySet, until: Micros, is_final: impl Fn(u32, u16) -
 }
 
 impl Flows {
-    fn add_records(&mut self, records: &[MoveRecord]) {
-        self.events += records.len();
-        self.handovers += records.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count();
-        for record in records {
+    fn add_records(&mut self, records: &[MoveRecord], counted: &[bool]) {
+        // Each record that is no repeat begins the next stay.
+        let mut begun = 0;
+        for (number, record) in records.iter().enumerate() {
+            begun += usize::from(!record.repeat);
+            if !counted[begun] {
+                continue;
+            }
+            self.events += 1;
+            if let Some(next) = records.get(number + 1) {
+                self.followed += 1;
+                self.handovers += usize::from(next.actor != record.actor);
+            }
             let actor = self.actors.entry(record.actor).or_default();
             actor.0 += 1;
             actor.1 += usize::from(!record.repeat);
@@ -80,23 +117,33 @@ impl Flows {
         }
     }
 
-    fn add_stays(&mut self, records: &[MoveRecord]) {
-        let stays = stays(records);
-        let Some(begin) = stays.first() else { return };
-        *self.start.entry(begin.stage).or_default() += 1;
-        for stay in &stays {
+    fn add_stays(&mut self, stays: &[Stay], counted: &[bool]) {
+        let those = || stays.iter().zip(counted).enumerate().filter(|(_, (_, counts))| **counts);
+        let mut met: Vec<u32> = Vec::new();
+        for (index, (stay, _)) in those() {
+            if index == 0 {
+                *self.start.entry(stay.stage).or_default() += 1;
+            }
             if let Some((_, to)) = stay.left {
                 *self.transitions.entry((stay.stage, to)).or_default() += 1;
             }
-        }
-        for (index, stay) in stays.iter().enumerate().filter(|(_, stay)| stay.ordinal == 1) {
-            self.first_passage.entry(stay.stage).or_default().push(seconds(stay.entered - begin.entered));
+            if met.contains(&stay.stage) {
+                continue;
+            }
+            met.push(stay.stage);
             let mut later: Vec<u32> = stays[index + 1..].iter().map(|later| later.stage).collect();
             later.sort_unstable();
             later.dedup();
             for to in later.into_iter().filter(|&to| to != stay.stage) {
                 *self.reached.entry((stay.stage, to)).or_default() += 1;
             }
+        }
+    }
+
+    fn add_passages(&mut self, stays: &[Stay]) {
+        let Some(begin) = stays.first() else { return };
+        for stay in stays.iter().filter(|stay| stay.ordinal == 1) {
+            self.first_passage.entry(stay.stage).or_default().push(seconds(stay.entered - begin.entered));
         }
     }
 }

@@ -85,7 +85,7 @@ impl Course<'_> {
 
 /// The outcome of a cycle that came to a stage, in time since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fate {
+pub struct CycleOutcome {
     /// When it came to the next one.
     pub arrived: Option<Micros>,
     /// When it was over without that.
@@ -111,8 +111,8 @@ const OVER: u32 = 1;
 
 /// How many came further within a horizon.
 #[must_use]
-pub fn progress(fates: &[Fate], horizon: Micros) -> Progress {
-    let end = |fate: &Fate| match (fate.arrived, fate.over) {
+pub fn progress(fates: &[CycleOutcome], horizon: Micros) -> Progress {
+    let end = |fate: &CycleOutcome| match (fate.arrived, fate.over) {
         (Some(arrived), _) => Subject { entry: 0, exit: arrived, cause: Some(ARRIVED) },
         (None, Some(over)) => Subject { entry: 0, exit: over, cause: Some(OVER) },
         (None, None) => Subject { entry: 0, exit: fate.watched, cause: None },
@@ -217,8 +217,8 @@ mod tests {
         assert_eq!(course(Reach::Any).over(&cycle(&[0, 1]), None), None);
     }
 
-    fn fate(arrived: Option<Micros>, over: Option<Micros>, watched: Micros) -> Fate {
-        Fate { arrived, over, watched }
+    fn fate(arrived: Option<Micros>, over: Option<Micros>, watched: Micros) -> CycleOutcome {
+        CycleOutcome { arrived, over, watched }
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
             fates in prop::collection::vec((prop::option::of(0i64..20), prop::option::of(0i64..20)), 1..40),
             horizon in 0i64..20,
         ) {
-            let fates: Vec<Fate> = fates.into_iter().map(|(arrived, over)| fate(arrived, over, 20)).collect();
+            let fates: Vec<CycleOutcome> = fates.into_iter().map(|(arrived, over)| fate(arrived, over, 20)).collect();
             let found = progress(&fates, horizon);
             let share = found.converted as f64 / fates.len() as f64;
             prop_assert!((found.estimate.unwrap() - share).abs() < 1e-9, "{found:?}");

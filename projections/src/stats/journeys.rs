@@ -144,6 +144,12 @@ impl JourneySet {
         Arc::make_mut(&mut self.ends).entry(customer).or_default().push((at, end));
     }
 
+    /// Where the observation of a journey ended or went on, in the order of recording.
+    #[must_use]
+    pub fn ends(&self, journey: usize) -> &[(Micros, CensoringEvent)] {
+        self.ends.get(&self.customer(journey)).map_or(&[], Vec::as_slice)
+    }
+
     /// Where the observation of a journey had ended by an instant, and why.
     #[must_use]
     pub fn ended(&self, journey: usize, until: Micros) -> Option<(Micros, CensoringEvent)> {

@@ -14,6 +14,8 @@ pub struct Path {
     pub count: usize,
     /// The median time from the first record to the beginning of the last stay, in seconds.
     pub median_seconds: f64,
+    /// These times, sorted.
+    pub spans: Vec<Micros>,
 }
 
 /// The journeys that began with some stages in some order.
@@ -57,20 +59,27 @@ impl Prefixes {
             let deal = stays.iter().position(|stay| is_won(stay.stage, stay.version));
             stays.truncate(deal.map_or(stays.len(), |deal| deal + 1));
             let lost = deal.is_none() && stays.last().is_some_and(|last| is_over(last.stage, last.version));
+            let one = Prefix { count: 1, won: usize::from(deal.is_some()), lost: usize::from(lost) };
             let mut node = 0;
+            if !stays.is_empty() {
+                prefixes.nodes[node].add(one);
+            }
             for stay in &stays {
                 let new = prefixes.nodes.len();
                 node = *prefixes.next.entry((node, stay.stage)).or_insert(new);
                 if node == new {
                     prefixes.nodes.push(Prefix::default());
                 }
-                let prefix = &mut prefixes.nodes[node];
-                prefix.count += 1;
-                prefix.won += usize::from(deal.is_some());
-                prefix.lost += usize::from(lost);
+                prefixes.nodes[node].add(one);
             }
         }
         prefixes
+    }
+
+    /// All journeys, whatever they began with.
+    #[must_use]
+    pub fn whole(&self) -> Prefix {
+        self.nodes.first().copied().unwrap_or_default()
     }
 
     /// The prefixes of a path: of its first stage, of its first two, and so on to the whole.
@@ -149,7 +158,7 @@ pub fn paths(journeys: &JourneySet, until: Micros, end: Option<&dyn Fn(u32, u16)
             spans.sort_unstable();
             let sorted: Vec<f64> = spans.iter().copied().map(seconds).collect();
             let median_seconds = quantile::continuous(&sorted, 0.5).unwrap_or_default();
-            Path { stages, count: sorted.len(), median_seconds }
+            Path { stages, count: sorted.len(), median_seconds, spans }
         })
         .collect();
     let texts =
@@ -188,6 +197,7 @@ mod tests {
         }
         let prefixes = Prefixes::of(&journeys, 10, &|stage, _| stage == won, &|stage, _| stage == lost);
         let prefix = |count, won, lost| Prefix { count, won, lost };
+        assert_eq!(prefixes.whole(), prefix(5, 3, 1));
         assert_eq!(prefixes.along(&[new, quoted, lost]), [prefix(5, 3, 1), prefix(3, 1, 1), prefix(1, 0, 1)]);
         assert_eq!(prefixes.along(&[new, lost]), [prefix(5, 3, 1), prefix(1, 1, 0)]);
         assert_eq!(prefixes.along(&[new, won, quoted])[1..], [prefix(1, 1, 0), prefix(0, 0, 0)]);

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::dwell::{Lengths, Question, StageDwell, Unit};
 use super::incidence::{Incidence, IncidenceWalk};
 use super::quantile::Spread;
-use super::stay_columns::{Ended, Marks, StageColumns, StayColumns, StayIndex, Visit, stage_of};
+use super::stay_columns::{
+    Ended, JourneyBitmap, StageColumns, StayColumns, StayIndex, VisitOrdinal, stage_of,
+};
 use super::survival::Subject;
 use super::survival_figures::{CurveWalk, SurvivalFigures};
 use super::{CensoringEvent, Micros, quantile, seconds};
@@ -108,24 +110,24 @@ pub struct Selection<'a> {
 #[must_use]
 pub fn stage_figures(index: &StayIndex, stages: usize, selection: &Selection<'_>) -> Vec<StageFigures> {
     let parts = index.parts().map(|(columns, stale)| Part::of(columns, stale, selection));
-    (0..stages).map(|stage| Tally::new(stage, selection).take(&parts)).collect()
+    (0..stages).map(|stage| StageAccumulator::new(stage, selection).take(&parts)).collect()
 }
 
 /// Columns, and which of their journeys count.
 struct Part<'a> {
     columns: &'a StayColumns,
     /// The journeys that count; none where all do.
-    passing: Option<Marks>,
+    passing: Option<JourneyBitmap>,
     /// Where the observation of journeys had ended.
     ended: BTreeMap<u32, (Micros, CensoringEvent)>,
 }
 
 impl<'a> Part<'a> {
-    fn of(columns: &'a StayColumns, stale: Option<&Marks>, selection: &Selection<'_>) -> Self {
+    fn of(columns: &'a StayColumns, stale: Option<&JourneyBitmap>, selection: &Selection<'_>) -> Self {
         let passing = match selection.counts {
-            None => stale.map(Marks::others),
+            None => stale.map(JourneyBitmap::others),
             Some(counts) => {
-                let mut passing = Marks::none(columns.customers.len());
+                let mut passing = JourneyBitmap::none(columns.customers.len());
                 for (journey, customer) in columns.customers.iter().enumerate() {
                     if !stale.is_some_and(|stale| stale.holds(journey as u32)) && counts(*customer) {
                         passing.mark(journey);
@@ -193,7 +195,7 @@ impl<'a> Merged<'a> {
 }
 
 /// What is gathered of one stage.
-struct Tally<'a> {
+struct StageAccumulator<'a> {
     stage: u32,
     selection: &'a Selection<'a>,
     figures: StageFigures,
@@ -205,10 +207,10 @@ struct Tally<'a> {
     standing: Vec<Micros>,
     censored: BTreeMap<CensoringEvent, usize>,
     /// Of a window, in each part: the journeys with a stay in it, and with another.
-    seen: Option<[[Marks; 2]; 2]>,
+    seen: Option<[[JourneyBitmap; 2]; 2]>,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> StageAccumulator<'a> {
     fn new(stage: usize, selection: &'a Selection<'a>) -> Self {
         Self {
             stage: u32::try_from(stage).unwrap_or(u32::MAX),
@@ -227,7 +229,7 @@ impl<'a> Tally<'a> {
         if self.selection.question.from.is_some() {
             self.seen = Some([0, 1].map(|part| {
                 let journeys = parts[part].columns.customers.len();
-                [Marks::none(journeys), Marks::none(journeys)]
+                [JourneyBitmap::none(journeys), JourneyBitmap::none(journeys)]
             }));
         }
         let mut ended: EndedStays<'_> = Default::default();
@@ -237,7 +239,7 @@ impl<'a> Tally<'a> {
             ended = self.ended((number, part), &columns.ended, ended);
             let last = &columns.last;
             for (place, entered) in last.entered.iter().enumerate() {
-                let (journey, visit) = (last.journeys[place], Visit::of(last.visits[place]));
+                let (journey, visit) = (last.journeys[place], VisitOrdinal::of(last.visits[place]));
                 if part.counts(journey) {
                     self.unended((number, part), (journey, visit, last.versions[place]), *entered);
                 }
@@ -273,7 +275,7 @@ impl<'a> Tally<'a> {
         }
         for (place, &length) in ended.lengths.iter().enumerate() {
             let (entered, journey, went) = (ended.entered[place], ended.journeys[place], ended.to[place]);
-            let visit = Visit::of(went);
+            let visit = VisitOrdinal::of(went);
             if !part.counts(journey) || entered > last || (unit == Unit::Customer && !visit.is_first()) {
                 continue;
             }
@@ -300,7 +302,7 @@ impl<'a> Tally<'a> {
     fn unended(
         &mut self,
         (number, part): (usize, &Part<'_>),
-        (journey, visit, version): (u32, Visit, u16),
+        (journey, visit, version): (u32, VisitOrdinal, u16),
         entered: Micros,
     ) {
         let Question { from, last, until, unit, .. } = *self.selection.question;
@@ -335,7 +337,7 @@ impl<'a> Tally<'a> {
     }
 
     /// Counts stays of one visit where every stay is seen from its beginning.
-    fn count(&mut self, visit: Visit, stays: usize) {
+    fn count(&mut self, visit: VisitOrdinal, stays: usize) {
         if visit.is_first() {
             self.figures.customers += stays;
         } else if visit.is_second() {
@@ -395,9 +397,10 @@ impl<'a> Tally<'a> {
 
     fn finish(mut self, lengths: &[Micros], to: &[u16]) -> StageFigures {
         if self.selection.question.from.is_none() {
-            let count = |is: fn(Visit) -> bool| to.iter().filter(|to| is(Visit::of(**to))).count();
-            self.figures.customers += count(Visit::is_first);
-            self.figures.customers_with_reentry += count(Visit::is_second);
+            let count =
+                |is: fn(VisitOrdinal) -> bool| to.iter().filter(|to| is(VisitOrdinal::of(**to))).count();
+            self.figures.customers += count(VisitOrdinal::is_first);
+            self.figures.customers_with_reentry += count(VisitOrdinal::is_second);
         }
         self.unended.sort_unstable();
         self.late.sort_unstable();

@@ -16,7 +16,7 @@ use super::{JourneySet, Micros};
 
 /// Which visit of a customer to a stage a stay is: the first, the second, or a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Visit(u16);
+pub(super) struct VisitOrdinal(u16);
 
 const VISIT_SHIFT: u32 = 14;
 const STAGE_MASK: u16 = (1 << VISIT_SHIFT) - 1;
@@ -27,7 +27,7 @@ fn packed(stage: u32, ordinal: u32) -> Option<u16> {
     Some(stage | (ordinal.clamp(1, 3) as u16) << VISIT_SHIFT)
 }
 
-impl Visit {
+impl VisitOrdinal {
     pub(super) fn of(packed: u16) -> Self {
         Self(packed >> VISIT_SHIFT)
     }
@@ -197,9 +197,9 @@ impl StageColumns {
 
 /// A mark a journey.
 #[derive(Debug, Clone, Default)]
-pub struct Marks(Vec<u64>);
+pub struct JourneyBitmap(Vec<u64>);
 
-impl Marks {
+impl JourneyBitmap {
     /// No journey of this number of journeys is marked.
     #[must_use]
     pub fn none(journeys: usize) -> Self {
@@ -232,7 +232,7 @@ impl Marks {
 pub struct StayIndex {
     base: Arc<StayColumns>,
     /// The journeys of the base that changed; none where none did.
-    stale: Option<Marks>,
+    stale: Option<JourneyBitmap>,
     recent: StayColumns,
 }
 
@@ -251,7 +251,7 @@ impl StayIndex {
         changed: impl IntoIterator<Item = &'a Uuid>,
         now: &JourneySet,
     ) -> Option<Self> {
-        let mut stale = Marks::none(base.customers.len());
+        let mut stale = JourneyBitmap::none(base.customers.len());
         for journey in changed.into_iter().filter_map(|customer| base.find(*customer)) {
             stale.mark(journey);
         }
@@ -281,7 +281,7 @@ impl StayIndex {
     }
 
     /// The columns, each with the journeys that are passed over there.
-    pub(super) fn parts(&self) -> [(&StayColumns, Option<&Marks>); 2] {
+    pub(super) fn parts(&self) -> [(&StayColumns, Option<&JourneyBitmap>); 2] {
         [(&self.base, self.stale.as_ref()), (&self.recent, None)]
     }
 }

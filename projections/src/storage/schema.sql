@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS projection_node (
     node      BLOB    NOT NULL,
     beat      INTEGER NOT NULL,
     seen_at   INTEGER NOT NULL,
-    -- Grows with the versions of the folds: those that know the newest do the work.
+    -- Grows with the versions of the folds: those that know the newest do the work. The last two bits are its duties.
     skill     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, node)
 ) WITHOUT ROWID;

@@ -1,10 +1,11 @@
 //! Writing, finding and dropping many rows with few statements.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use std::collections::BTreeSet;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
@@ -405,6 +406,6 @@ enum StatementKey {
 /// A text that is made once: there are few, and some are long.
 fn cached_sql(key: StatementKey, make: impl FnOnce() -> String) -> Arc<str> {
     static TEXTS: LazyLock<Mutex<HashMap<StatementKey, Arc<str>>>> = LazyLock::new(Mutex::default);
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut texts = TEXTS.lock();
     Arc::clone(texts.entry(key).or_insert_with(|| make().into()))
 }

@@ -1,34 +1,21 @@
 //! Whatever is asked for may be given up at any moment: no connection goes back to its pool inside a transaction.
 
-use std::future::Future;
-use std::pin::pin;
+#[path = "../../../eventstore/src/given_up.rs"]
+mod given_up;
+
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use given_up::given_up_everywhere;
+
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::Projections;
 use crate::db::{Transaction, values};
+use crate::query::AsOf;
 
 const LI: Uuid = Uuid::from_u128(1);
-/// More than anything here takes.
-const MANY: usize = 5_000;
-
-/// Polls a future that many times, and drops it where it has not ended by then. Returns whether it has.
-async fn is_ended_after(polls: usize, future: impl Future) -> bool {
-    let (mut future, mut left) = (pin!(future), polls);
-    std::future::poll_fn(|context| {
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if left == 0 => Poll::Ready(false),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// Waits until what was given up has been cleared away.
 async fn settled(projections: &Projections) {
@@ -39,21 +26,6 @@ async fn settled(projections: &Projections) {
         }
         tokio::task::yield_now().await;
     }
-}
-
-/// Gives up what is begun after one poll, after two, and so on until it ends before that. How many polls it takes depends on
-/// how quick the database's threads are.
-async fn given_up_everywhere<F: Future>(projections: &Projections, what: &str, begin: impl Fn() -> F) {
-    for polls in 1..MANY {
-        let ended = is_ended_after(polls, begin()).await;
-        let open = projections.engine().db.open_transactions().await;
-        assert_eq!(open, 0, "{what}, given up after {polls} polls, left a transaction open");
-        settled(projections).await;
-        if ended {
-            return;
-        }
-    }
-    panic!("{what} does not end");
 }
 
 async fn nothing_that_is_given_up_leaves_a_transaction_open(projections: Arc<Projections>, world: &World) {
@@ -77,17 +49,29 @@ async fn nothing_that_is_given_up_leaves_a_transaction_open(projections: Arc<Pro
             .await?;
         Ok(transaction)
     };
-    given_up_everywhere(all, "a step", || all.step("board", 1)).await;
-    given_up_everywhere(all, "catching up", || projections.catch_up(TENANT, |_, _| {})).await;
-    given_up_everywhere(all, "writing", written).await;
-    given_up_everywhere(all, "reading", read).await;
-    given_up_everywhere(all, "the status", || all.status(TENANT)).await;
-    given_up_everywhere(all, "a retry", || all.retry(TENANT, "board")).await;
-    given_up_everywhere(all, "a dump", || all.dump(TENANT, "dwell")).await;
+    let left_open = &async || {
+        let open = all.engine().db.open_transactions().await;
+        settled(all).await;
+        open
+    };
+    given_up_everywhere("a step", || all.step("board", 1), left_open).await;
+    given_up_everywhere("catching up", || projections.catch_up(TENANT, |_, _| {}), left_open).await;
+    given_up_everywhere("writing", written, left_open).await;
+    given_up_everywhere("reading", read, left_open).await;
+    given_up_everywhere("the status", || all.status(TENANT), left_open).await;
+    given_up_everywhere("a retry", || all.retry(TENANT, "board"), left_open).await;
+    given_up_everywhere("a dump", || all.dump(TENANT, "dwell"), left_open).await;
+    given_up_everywhere("a board", || all.pipeline_board(TENANT, "p"), left_open).await;
+    given_up_everywhere("a list", || all.customer_list(TENANT), left_open).await;
+    given_up_everywhere("a timeline", || all.timeline(TENANT), left_open).await;
+    given_up_everywhere("work", || all.work(TENANT), left_open).await;
+    given_up_everywhere("reports", || all.reports(TENANT), left_open).await;
+    let stays = async || all.dwell(TENANT).await?.stays(LI, &AsOf::known_now(hour(1_000))).await;
+    given_up_everywhere("stays", stays, left_open).await;
     let wait = || all.wait_for(TENANT, "dwell", 3, Duration::ZERO);
-    given_up_everywhere(all, "waiting", wait).await;
-    given_up_everywhere(all, "a rebuild", || all.rebuild(TENANT, "dwell", &|_, _| {})).await;
-    given_up_everywhere(all, "comparing", || all.compare(TENANT, "work", &|_, _| {})).await;
+    given_up_everywhere("waiting", wait, left_open).await;
+    given_up_everywhere("a rebuild", || all.rebuild(TENANT, "dwell", &|_, _| {}), left_open).await;
+    given_up_everywhere("comparing", || all.compare(TENANT, "work", &|_, _| {}), left_open).await;
     projections.catch_up(TENANT, |_, _| {}).await.unwrap();
     let alone = world.projections("alone").await;
     for model in MODELS {

@@ -42,7 +42,7 @@ async fn dwell(projections: &Projections, versions: &Versions, clock: Clock) -> 
 }
 
 /// Two versions: in the second, `quoted` is a stage in which deals are lost, and `new` is gone.
-fn versions() -> Versions {
+pub(super) fn versions() -> Versions {
     let first = pipeline();
     let mut second = pipeline();
     second.version = 2;
@@ -103,7 +103,16 @@ async fn what_a_stage_meant_is_told_by_the_version_that_a_stay_is_of() {
         .await
         .unwrap();
     assert_eq!(flows.open_age_seconds.map(|ages| ages.count), Some(1), "one is lost, one goes on");
-    let query = PathsQuery { at, window, filter, ending: Ending::Lost, offset: 0, limit: 9, standard: None };
+    let query = PathsQuery {
+        at,
+        window,
+        filter,
+        ending: Ending::Lost,
+        offset: 0,
+        limit: 9,
+        standard: None,
+        spans: false,
+    };
     let paths = projections.dwell(TENANT).await.unwrap().paths(&newest, &versions, &query).await.unwrap();
     assert_eq!(paths.journeys, 1);
 }

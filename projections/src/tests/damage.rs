@@ -74,7 +74,15 @@ async fn opened(world: &World, name: &str) -> Arc<Projections> {
 /// Puts everything that is committed into the file itself.
 async fn checkpointed(path: &Path) {
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
+    loop {
+        let checkpoint = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection);
+        // Somebody who reads meanwhile keeps it from being whole.
+        let busy: i64 = checkpoint.await.unwrap();
+        if busy == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     connection.close().await.unwrap();
 }
 

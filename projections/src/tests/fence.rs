@@ -10,7 +10,7 @@ use crate::storage::checkpoint::{ProjectionId, ProjectionLease, acquire};
 
 const LI: Uuid = Uuid::from_u128(1);
 
-async fn lease(engine: &Engine, model: &dyn ReadModel, id: ProjectionId) -> ProjectionLease {
+pub(super) async fn lease(engine: &Engine, model: &dyn ReadModel, id: ProjectionId) -> ProjectionLease {
     let new = engine.new_generation(model, id.tenant).await.unwrap();
     acquire(&engine.db, id, new).await.unwrap()
 }

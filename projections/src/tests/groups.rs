@@ -95,8 +95,16 @@ async fn reports(
     let dwell = served(stays.dwell_times(pipeline, versions, &dwell).await.unwrap());
     let flows = served(stays.flows(pipeline, versions, &at, &window, filter).await.unwrap());
     let (offset, limit, filter) = (0, 500, filter.clone());
-    let paths =
-        PathsQuery { at, window, filter: filter.clone(), ending: Ending::Any, offset, limit, standard: None };
+    let paths = PathsQuery {
+        at,
+        window,
+        filter: filter.clone(),
+        ending: Ending::Any,
+        offset,
+        limit,
+        standard: None,
+        spans: false,
+    };
     let paths = served(stays.paths(pipeline, versions, &paths).await.unwrap());
     let (zone, zones) = (chrono_tz::Tz::UTC, Zones::compiled());
     let heatmap = HeatmapQuery { at, window, filter: filter.clone(), zone, zones };
@@ -263,6 +271,13 @@ const COUNTED: &[(&str, &str, &[&str], &[&str])] = &[
     ("quality", "/changes", &[], &["manual", "automatic", "imported"]),
     ("quality", "/leak", &[], &["open", "leaking", "stagnant"]),
     ("quality", "/usage/stages", &["stage"], &["entries", "customers"]),
+    ("ways", "", &[], &["events", "handovers"]),
+    ("ways", "/transitions", &["from", "to"], &["count"]),
+    ("ways", "/start", &["stage"], &["count"]),
+    ("ways", "/end", &["stage"], &["count"]),
+    ("ways", "/repeats", &["stage"], &["count"]),
+    ("ways", "/actors", &["actor"], &["events", "stays_begun"]),
+    ("ways", "/changes_per_day", &["date"], &["count"]),
 ];
 
 /// Adds what a report counts to what was counted of others. Cycles that ended are counted by value only where one was lost.
@@ -350,6 +365,27 @@ async fn dwell(projections: &Projections, at: AsOf, filter: &CohortFilter, windo
     served(projections.dwell(TENANT).await.unwrap().dwell_times(pipeline, versions, &query).await.unwrap())
 }
 
+/// Where deals stick.
+async fn bottlenecks(projections: &Projections, at: AsOf, filter: &CohortFilter, window: Window) -> Value {
+    let query = BottlenecksQuery { at, window, filter: filter.clone(), convert: None };
+    served(projections.reports(TENANT).await.unwrap().bottlenecks(&definition(), &query).await.unwrap())
+}
+
+/// The flows.
+async fn flows(projections: &Projections, at: AsOf, filter: &CohortFilter, window: Window) -> Value {
+    let definition = definition();
+    let (pipeline, versions) = (&*definition.pipeline, &*definition.versions);
+    served(
+        projections
+            .dwell(TENANT)
+            .await
+            .unwrap()
+            .flows(pipeline, versions, &at, &window, filter)
+            .await
+            .unwrap(),
+    )
+}
+
 /// A stay as it was recorded: the stage, when it began and ended, and its sub-statuses with their instants.
 type Recorded = (&'static str, i64, Option<i64>, Vec<(i64, &'static str)>);
 
@@ -433,16 +469,55 @@ async fn each_stay_is_counted_with_the_sub_status_that_it_had_itself() {
                 }
             }
             assert_eq!(found, expected, "seed {seed} {window:?}");
-            let mut whole = BTreeMap::new();
-            count(&mut whole, "dwell", &dwell(&projections, at, &filter, window).await);
-            let mut parts = BTreeMap::new();
+            let mut stuck = BTreeMap::new();
             for group in groups(&projections, &asked).await {
-                count(&mut parts, "dwell", &dwell(&projections, at, &group.filter, window).await);
+                let report = bottlenecks(&projections, at, &group.filter, window).await;
+                for item in report["items"].as_array().into_iter().flatten() {
+                    let name = if item["stage"] == "new" { "new" } else { "quoted" };
+                    let number = |field: &str| item[field].as_u64().unwrap_or_default();
+                    if number("stays") > 0 {
+                        let own = group.key["sub_status"].clone();
+                        stuck.insert((own, name), (number("stays"), number("completed")));
+                    }
+                }
             }
-            // A customer with several stays is in several groups.
-            whole.retain(|name, _| !name.ends_with("customers"));
-            parts.retain(|name, _| !name.ends_with("customers"));
+            assert_eq!(stuck, expected, "seed {seed} {window:?}");
+            let counted = |report: &Value, sums: &mut BTreeMap<String, f64>| {
+                count(sums, "dwell", report);
+                // A customer with several stays is in several groups.
+                sums.retain(|name, _| !name.ends_with("customers"));
+            };
+            let (mut whole, mut parts) = (BTreeMap::new(), BTreeMap::new());
+            counted(&dwell(&projections, at, &filter, window).await, &mut whole);
+            for group in groups(&projections, &asked).await {
+                counted(&dwell(&projections, at, &group.filter, window).await, &mut parts);
+            }
             insist_on_the_sum(&whole, &parts, &format!("seed {seed} {window:?}"));
+
+            // The ways out of stays, of the journeys that began in the window, whenever they were gone.
+            asked.counted = Counted::StaysOfBegun;
+            let (mut whole, mut parts, mut ways) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+            let all = flows(&projections, at, &filter, window).await;
+            count(&mut whole, "ways", &all);
+            for group in groups(&projections, &asked).await {
+                let report = flows(&projections, at, &group.filter, window).await;
+                count(&mut parts, "ways", &report);
+                for way in report["transitions"].as_array().into_iter().flatten() {
+                    let name = if way["from"] == "new" { "new" } else { "quoted" };
+                    ways.insert(
+                        (group.key["sub_status"].clone(), name),
+                        way["count"].as_u64().unwrap_or_default(),
+                    );
+                }
+            }
+            insist_on_the_sum(&whole, &parts, &format!("ways, seed {seed} {window:?}"));
+            assert!(all["events"].as_u64() > all["journeys"].as_u64(), "{all}");
+            if end.is_none() {
+                let left = expected.iter().filter(|(_, (_, completed))| *completed > 0);
+                let left: BTreeMap<_, _> =
+                    left.map(|(key, (_, completed))| (key.clone(), *completed)).collect();
+                assert_eq!(ways, left, "seed {seed}");
+            }
         }
     }
     assert!(moved_on > 0, "some stays had what their customers have no longer");

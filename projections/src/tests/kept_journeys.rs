@@ -8,7 +8,7 @@ use waymark_domain::pipeline::version::Versions;
 
 use super::world::{Chance, History, TENANT, World, events, hour, moved, pipeline, retarget};
 use crate::dwell::{Clock, DwellQuery, DwellSnapshot, Ending, PathsQuery, Unit, Window};
-use crate::models::kept::Kept;
+use crate::models::kept::TenantCache;
 use crate::{AsOf, CohortFilter, Projections};
 
 const LI: Uuid = Uuid::from_u128(1);
@@ -45,7 +45,7 @@ async fn answers(open: impl AsyncFn() -> DwellSnapshot, query: &DwellQuery) -> V
     let flows = open().await.flows(&pipeline, &versions, &at, &window, &filter).await.unwrap();
     let standing = open().await.standing(&pipeline, &at, &filter).await.unwrap();
     let (ending, offset, limit, standard) = (Ending::Any, 0, 50, None);
-    let paths = PathsQuery { at, window, filter, ending, offset, limit, standard };
+    let paths = PathsQuery { at, window, filter, ending, offset, limit, standard, spans: false };
     let paths = open().await.paths(&pipeline, &versions, &paths).await.unwrap();
     vec![
         serde_json::to_string(&dwell).unwrap(),
@@ -60,8 +60,8 @@ async fn assert_as_read_afresh(projections: &Projections, query: &DwellQuery, wh
     let kept = answers(async || projections.dwell(TENANT).await.unwrap(), query).await;
     let afresh = async || {
         let mut snapshot = projections.dwell(TENANT).await.unwrap();
-        snapshot.0.sources.journey_cache = Arc::new(Kept::up_to(0));
-        snapshot.0.sources.versions_cache = Arc::new(Kept::up_to(0));
+        snapshot.0.sources.journey_cache = Arc::new(TenantCache::up_to(0));
+        snapshot.0.sources.versions_cache = Arc::new(TenantCache::up_to(0));
         snapshot
     };
     // With the stays themselves, figures are made of them and not of columns.
@@ -75,10 +75,11 @@ async fn assert_as_read_afresh(projections: &Projections, query: &DwellQuery, wh
 pub(super) async fn merge_or_part(world: &World, chance: &mut Chance, history: &History) {
     let customers = history.customers();
     let absorbed = customers[chance.below(customers.len())];
-    if history.is_erased(absorbed) {
+    let survivor = customers[0];
+    // Nobody is merged into itself, nor into somebody who was merged.
+    if absorbed == survivor || history.is_erased(absorbed) {
         return;
     }
-    let survivor = customers[0];
     let event = if chance.below(2) == 0 {
         CustomerEvent::MergedInto(MergedInto { survivor, stage_policy: StagePolicy::default() })
     } else {

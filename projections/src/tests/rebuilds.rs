@@ -61,7 +61,7 @@ async fn round(world: &World, all: &[Arc<Projections>], model: &'static str) -> 
                 assert_eq!(found.differences(), 0, "{found:?}");
                 rebuilt += 1;
             }
-            // On a machine so busy that a beat does not come for long, a slow one is taken for dead.
+            // On a machine so busy that a heartbeat does not come for long, a slow one is taken for dead.
             Err(ProjectionError::RebuildRunning | ProjectionError::Fenced) => {}
             Err(error) => panic!("{error}"),
         }

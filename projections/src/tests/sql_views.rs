@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 use waymark_domain::customer::event::{
-    CustomerEvent, Money, TransactionKind, TransactionRecorded, TransactionVoided,
+    CustomerEvent, Money, Profile, TransactionKind, TransactionRecorded, TransactionVoided,
 };
+use waymark_domain::{ProfileField, ProfileTexts};
 
-use super::world::{MODELS, TENANT, World, hour};
+use super::world::{MODELS, TENANT, World, hour, registered};
 use crate::Projections;
 use crate::db::Row;
 
@@ -38,6 +39,8 @@ async fn asserts(projections: &Projections) {
     let id = LI.to_string();
     assert_eq!(texts(projections, &of("customer_id", "customers_v1", "")).await, some(&[&id]));
     assert_eq!(texts(projections, &of("merged_into", "customers_v1", "")).await, [None]);
+    let size = of(ProfileField::CompanySize.key(), "customers_v1", "");
+    assert_eq!(texts(projections, &size).await, some(&["50-199"]));
     assert_eq!(texts(projections, &of("stage", "journeys_v1", "")).await, some(&["won"]));
     let stays = of("stage", "stays_v1", "ORDER BY entered_at");
     assert_eq!(texts(projections, &stays).await, some(&["new", "quoted", "won"]));
@@ -60,7 +63,12 @@ async fn asserts(projections: &Projections) {
 #[tokio::test]
 async fn the_views_say_the_same_on_both_engines() {
     let world = World::new();
-    world.register(LI, hour(0)).await;
+    let mut register = registered(LI, "new");
+    if let CustomerEvent::Registered(registered) = &mut register {
+        let texts = ProfileTexts::default().with(ProfileField::CompanySize, "50-199");
+        registered.profile = Some(Profile { texts, ..Profile::default() });
+    }
+    world.append(LI, hour(0), register).await;
     world.move_to(LI, hour(1), "quoted").await;
     let left = hour(1) + chrono::TimeDelta::microseconds(1_800_000_003);
     world.move_to(LI, left, "won").await;

@@ -11,6 +11,7 @@ use crate::board::statements::filled;
 use crate::db::{ColumnType, Dialect, Transaction, Value, tables_in};
 use crate::models::read_model::ReadModel as _;
 use crate::models::registry;
+use crate::models::work::statements::{CONTACTS, CONTACTS_COUNTED};
 use crate::storage::schema;
 use crate::storage::table::Table;
 use crate::storage::table::among;
@@ -139,6 +140,24 @@ async fn a_part_of_a_table_is_written_by_the_key() {
         let steps: Vec<String> = plan.iter().map(|row| row.text(3).unwrap()).collect();
         let by_the_key = steps.last().is_some_and(|step| step.starts_with("SEARCH t USING PRIMARY KEY"));
         assert!(by_the_key, "{}: {steps:?}", part.name);
+    }
+}
+
+#[tokio::test]
+async fn who_must_be_contacted_is_looked_for_and_counted_by_the_instants_and_not_among_everybody() {
+    let world = World::new();
+    let projections =
+        Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
+    for sql in [CONTACTS, CONTACTS_COUNTED] {
+        let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
+        let plan =
+            transaction.fetch_dynamic(format!("EXPLAIN QUERY PLAN {sql}").into(), binds(sql)).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.text(3).unwrap()).collect();
+        let customers: Vec<&String> = steps.iter().filter(|step| step.starts_with("SEARCH c ")).collect();
+        assert_eq!(customers.len(), 2, "{steps:?}");
+        for (step, index) in customers.iter().zip(["work_customer_next", "work_customer_touched"]) {
+            assert!(step.contains(index) && step.contains("_at<?"), "{index}: {steps:?}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use waymark_domain::customer::event::{
 
 use super::world::{TENANT, World, hour, registered};
 use crate::Projections;
-use crate::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkScope};
+use crate::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkPage, WorkScope};
 
 const LIMIT: u32 = 4;
 
@@ -55,6 +55,20 @@ fn stage(stage: &str, measure: i64) -> StageAgeFilter {
     }
 }
 
+/// A page of what is kept, which is the one that the rows give.
+pub(super) async fn long_standing(
+    projections: &Projections,
+    stages: &[StageAgeFilter],
+    after: Option<&WorkCursor>,
+) -> WorkPage {
+    let kept = projections.standings(TENANT).await.unwrap();
+    let kept = kept.long_standing(stages, after, LIMIT).await.unwrap();
+    let mut rows = projections.work(TENANT).await.unwrap();
+    let rows = rows.long_standing(stages, after, LIMIT).await.unwrap();
+    assert_eq!((&kept.items, &kept.next, kept.total), (&rows.items, &rows.next, rows.total), "{stages:?}");
+    kept
+}
+
 /// All pages of a list, `between` being done after each; the totals that the pages told as well.
 async fn pages(
     projections: &Arc<Projections>,
@@ -63,13 +77,7 @@ async fn pages(
 ) -> (Vec<WaitingReport>, Vec<u64>) {
     let (mut all, mut totals, mut after) = (Vec::new(), Vec::new(), None::<WorkCursor>);
     loop {
-        let page = projections
-            .work(TENANT)
-            .await
-            .unwrap()
-            .long_standing(stages, after.as_ref(), LIMIT)
-            .await
-            .unwrap();
+        let page = long_standing(projections, stages, after.as_ref()).await;
         assert!(page.items.len() <= LIMIT as usize);
         all.extend(page.items);
         totals.push(page.total);

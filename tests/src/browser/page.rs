@@ -101,9 +101,20 @@ impl Page {
 
     /// Presses the mouse on an element, once it is there.
     pub fn click(&self, selector: &str) {
+        self.let_go(self.hold(selector));
+    }
+
+    /// Presses the mouse on an element, once it is there, and holds it; says where, for [`Page::let_go`].
+    #[must_use]
+    pub fn hold(&self, selector: &str) -> (f64, f64) {
         let (x, y) = self.middle_of(selector);
         self.mouse("mouseMoved", x, y);
         self.mouse("mousePressed", x, y);
+        (x, y)
+    }
+
+    /// Lets the mouse go.
+    pub fn let_go(&self, (x, y): (f64, f64)) {
         self.mouse("mouseReleased", x, y);
     }
 

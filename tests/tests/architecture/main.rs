@@ -10,6 +10,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use waymark_tests::repository;
 
 mod circles;
+mod front;
+mod names;
 mod profile_fields;
 mod words;
 

@@ -5,6 +5,7 @@
 //! looked at what it shows to whom.
 
 mod cases;
+mod instants;
 mod parameters;
 mod repeats;
 mod routes;
@@ -16,9 +17,10 @@ use axum::http::Method;
 use futures::StreamExt as _;
 use serde_json::Value;
 
+use crate::http::names_in_answers::misnamed;
 use crate::http::testing::Answer;
 use routes::{Ask, commands, filled, forms, pages, paired, reads, served};
-use world::{CLASSES, Class, Who, World, done};
+use world::{CLASSES, Class, TestCaller, World, done};
 
 /// Everything that an answer says: its body, and its headers.
 fn said(answer: &Answer) -> String {
@@ -30,7 +32,7 @@ fn said(answer: &Answer) -> String {
 }
 
 /// What an answer shows of each class, less what the request said itself; what is more than it may be goes to `faults`.
-fn judged(world: &World, who: &Who, ask: &Ask, answer: &str, faults: &mut Vec<String>) -> String {
+fn judged(world: &World, who: &TestCaller, ask: &Ask, answer: &str, faults: &mut Vec<String>) -> String {
     let asked = format!("{} {}", ask.path, ask.body.as_ref().map(Value::to_string).unwrap_or_default());
     let mut text = answer.to_owned();
     for word in asked.split(|c: char| "?&=/\" ".contains(c)).filter(|word| word.contains("mk")) {
@@ -51,6 +53,16 @@ fn judged(world: &World, who: &Who, ask: &Ask, answer: &str, faults: &mut Vec<St
     shown_of_each
 }
 
+/// Who is named in an answer in another form than the field has.
+fn misnamed_by(ask: &Ask, answer: &Answer) -> Vec<String> {
+    // Pages are no answers of the API, its documents and the list of tools describe fields, and OCEL names objects by their type.
+    let is_foreign = ["/console", "openapi", "asyncapi", "event-schemas", "/mcp", "ocel"]
+        .iter()
+        .any(|word| ask.path.contains(word));
+    let found = if is_foreign || !answer.status.is_success() { Vec::new() } else { misnamed(&answer.text) };
+    found.into_iter().map(|fault| format!("{}: {fault}", ask.route)).collect()
+}
+
 /// Insists that nobody was shown too much.
 #[track_caller]
 fn faultless(faults: &[String]) {
@@ -59,7 +71,7 @@ fn faultless(faults: &[String]) {
 }
 
 /// A stream up to the entry at a position, which everybody sees.
-async fn streamed(world: &World, who: &Who, ask: &Ask, until: u64) -> Option<String> {
+async fn streamed(world: &World, who: &TestCaller, ask: &Ask, until: u64) -> Option<String> {
     let mut call = world.bench.call(Method::GET, &ask.path).header("accept", "text/event-stream");
     call = call.key(who.key.as_deref()?);
     if let Some(person) = who.acts_for {
@@ -75,7 +87,7 @@ async fn streamed(world: &World, who: &Who, ask: &Ask, until: u64) -> Option<Str
 }
 
 /// Asks everything that reads of everybody, a line of the table each.
-async fn read_all(world: &World, who: &[&Who], head: u64) -> Vec<(String, Vec<(String, String)>)> {
+async fn read_all(world: &World, who: &[&TestCaller], head: u64) -> Vec<(String, Vec<(String, String)>)> {
     let mut faults = Vec::new();
     let mut asks = Vec::new();
     for (_, path, _) in served(world).await.iter().filter(|(method, ..)| *method == Method::GET) {
@@ -103,6 +115,7 @@ async fn read_all(world: &World, who: &[&Who], head: u64) -> Vec<(String, Vec<(S
                 true => (200, streamed(world, who, ask, head).await.unwrap_or_default()),
                 false => {
                     let answer = ask.send(world, who).await;
+                    faults.extend(misnamed_by(ask, &answer));
                     (answer.status.as_u16(), said(&answer))
                 }
             };
@@ -199,7 +212,7 @@ async fn every_answer_shows_everybody_what_they_may_see_and_no_more() {
     };
     // What looking at customers of a pool records, it records before it is compared.
     let told = async |world: &World| {
-        let who: Vec<&Who> = narrowed(world).into_iter().map(|at| &world.callers[at]).collect();
+        let who: Vec<&TestCaller> = narrowed(world).into_iter().map(|at| &world.callers[at]).collect();
         let _ = read_all(world, &who, marked_end(world).await).await;
         world.bench.catch_up().await;
         read_all(world, &who, marked_end(world).await).await
@@ -232,7 +245,7 @@ async fn every_answer_shows_everybody_what_they_may_see_and_no_more() {
     world.seed(Class::Gone).await;
     world.merge_away().await;
     world.bench.tick().await;
-    let everybody: Vec<&Who> = world.callers.iter().collect();
+    let everybody: Vec<&TestCaller> = world.callers.iter().collect();
     let table = read_all(&world, &everybody, marked_end(&world).await).await;
     let mut golden = format!("columns: {}\n", words(&world));
     let _ = writeln!(
@@ -297,6 +310,7 @@ async fn every_command_is_open_to_whom_it_should_be_and_its_answer_tells_of_nobo
                 });
                 let ask = Ask { method: method.clone(), route, path: asked, body, stream: false };
                 let answer = ask.send(&world, who).await;
+                faults.extend(misnamed_by(&ask, &answer));
                 assert!(
                     answer.status.as_u16() < 500 || answer.status == 503,
                     "{} {}",

@@ -5,14 +5,14 @@ use axum::http::Method;
 use serde_json::Value;
 
 use super::routes::{Ask, commands, paired, served};
-use super::world::{Class, Who, World};
+use super::world::{Class, TestCaller, World};
 use crate::http::command::is_keyless;
 use crate::http::testing::Answer;
 
 /// How often a command must have been carried out in this walk, so that it proves something.
 const CARRIED_OUT: usize = 60;
 
-async fn send(world: &World, who: &Who, ask: &Ask, once: &str) -> Answer {
+async fn send(world: &World, who: &TestCaller, ask: &Ask, once: &str) -> Answer {
     let mut call = world.bench.call(ask.method.clone(), &ask.path).header("idempotency-key", once);
     if let Some(key) = &who.key {
         call = call.key(key);
@@ -53,7 +53,7 @@ async fn every_command_that_comes_twice_under_one_key_is_carried_out_once() {
         world.seed(class).await;
     }
     world.spare(60).await;
-    let callers: Vec<&Who> =
+    let callers: Vec<&TestCaller> =
         world.callers.iter().filter(|who| ["li", "manager", "admin"].contains(&who.word)).collect();
     let admin = callers.iter().find(|who| who.word == "admin").and_then(|who| who.key.clone()).unwrap();
     let (mut spare, mut carried_out, mut faults) = (1, 0, Vec::new());

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::world::{CLASSES, Class, Who, World};
+use super::world::{CLASSES, Class, TestCaller, World};
 use crate::http::testing::Answer;
 
 const NOBODY: &str = "01930000-0000-7000-8000-000000000000";
@@ -32,12 +32,12 @@ impl Ask {
     }
 
     /// Whether a caller can ask it: pages belong to the signed-in user, so a browser never acts for another person.
-    pub(super) fn is_asked_by(&self, who: &Who) -> bool {
+    pub(super) fn is_asked_by(&self, who: &TestCaller) -> bool {
         who.acts_for.is_none() || !self.path.starts_with("/console")
     }
 
     /// Sends it.
-    pub(super) async fn send(&self, world: &World, who: &Who) -> Answer {
+    pub(super) async fn send(&self, world: &World, who: &TestCaller) -> Answer {
         let mut call = world.bench.call(self.method.clone(), &self.path);
         if let Some(key) = &who.key {
             // The console's pages take the key from their cookie, everything else from its header.

@@ -151,7 +151,7 @@ impl Class {
 }
 
 /// Somebody who calls.
-pub(super) struct Who {
+pub(super) struct TestCaller {
     pub(super) word: &'static str,
     /// The key; none for somebody without any.
     pub(super) key: Option<String>,
@@ -164,7 +164,7 @@ pub(super) struct Who {
 /// The service, the callers, and the customers of each class: the first has everything a customer can have.
 pub(super) struct World {
     pub(super) bench: Bench,
-    pub(super) callers: Vec<Who>,
+    pub(super) callers: Vec<TestCaller>,
     pub(super) customers: Vec<(Class, Vec<String>)>,
     manager: String,
     alien: String,
@@ -214,7 +214,7 @@ impl World {
     pub(super) async fn new() -> Self {
         let (bench, admin) = Bench::with_pipeline().await;
         let manager = bench.key("manager:wang", &[Role::Manager]).await;
-        let desk = bench.key_with("desk", &[Role::Analyst], BTreeSet::from([Scope::ActAs])).await;
+        let desk = bench.key_with("analyst:desk", &[Role::Analyst], BTreeSet::from([Scope::ActAs])).await;
         for (member, role) in
             [("rep:li", "rep"), ("supervisor:zhou", "supervisor"), ("analyst:qian", "analyst")]
         {
@@ -237,7 +237,7 @@ impl World {
         done(&bench.post(&alien_key, "/v1/pipelines", &made).await);
         let admin_field = json!({"key": "story", "name": {"zh": "故事", "en": "Story"}, "type": "text"});
         done(&bench.post(&admin, "/v1/admin/fields", &admin_field).await);
-        let own = |word, key: String, may| Who { word, key: Some(key), acts_for: None, may };
+        let own = |word, key: String, may| TestCaller { word, key: Some(key), acts_for: None, may };
         let mut callers = vec![
             own("li", bench.key("rep:li", &[Role::Rep]).await, li as fn(Class) -> Level),
             own("sun", bench.key("rep:sun", &[Role::Rep]).await, of_no_region),
@@ -247,14 +247,14 @@ impl World {
             own("auditor", bench.key("auditor:sun", &[Role::Auditor]).await, whole),
             own("analyst", bench.key("analyst:qian", &[Role::Analyst]).await, figures),
             own("alien", alien_key.clone(), alien),
-            Who { word: "nobody", key: None, acts_for: None, may: nothing },
+            TestCaller { word: "nobody", key: None, acts_for: None, may: nothing },
         ];
         for (word, acts_for, may) in [
             ("as li", "rep:li", li as fn(Class) -> Level),
             ("as zhou", "supervisor:zhou", leads_the_north as fn(Class) -> Level),
             ("as qian", "analyst:qian", figures as fn(Class) -> Level),
         ] {
-            callers.push(Who { word, key: Some(desk.clone()), acts_for: Some(acts_for), may });
+            callers.push(TestCaller { word, key: Some(desk.clone()), acts_for: Some(acts_for), may });
         }
         Self { bench, callers, customers: Vec::new(), manager, alien: alien_key }
     }

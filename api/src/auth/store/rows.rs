@@ -36,7 +36,7 @@ pub(crate) struct KeptMember {
 
 /// The copies of a tenant, and up to where they are brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct RightsCopy {
     pub(crate) keys: Vec<KeptKey>,
     pub(crate) members: Vec<KeptMember>,
     /// The position of the log as of which they are; none where they never were brought up.

@@ -69,11 +69,11 @@ pub struct Claims {
 /// What believes tokens, or does not.
 pub struct Tokens {
     settings: TokenSettings,
-    known: Mutex<Known>,
+    known: Mutex<CachedKeys>,
 }
 
 /// The keys as they were read last.
-struct Known {
+struct CachedKeys {
     keys: Arc<Keys>,
     /// What told the file's state when it was read.
     stamp: Stamp,
@@ -99,7 +99,7 @@ impl Tokens {
     pub fn open(settings: TokenSettings, now: DateTime<Utc>) -> Result<Self, String> {
         let stamp = settings.stamp();
         let keys = Arc::new(settings.read()?);
-        Ok(Self { settings, known: Mutex::new(Known { keys, stamp, looked_at: now }) })
+        Ok(Self { settings, known: Mutex::new(CachedKeys { keys, stamp, looked_at: now }) })
     }
 
     /// What is logged of the keys: ids and algorithms.

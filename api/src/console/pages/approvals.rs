@@ -49,7 +49,9 @@ pub(super) fn card(
                 span { (text(&request["requested_by"])) }
                 span { (locale.text("截止", "expires")) " " (locale.moment(&request["expires_at"])) }
             }
-            @if layout.works() {
+            @if !may_decide(layout, request) {
+                p.hint { (locale.text("等待审批：", "Waiting for: ")) (approvers(layout, request)) }
+            } @else {
                 form.fields method="post" action={ "/console/approvals/" (encoded(id)) } {
                     input type="hidden" name=(ONCE) value={ (once) ":" (id) };
                     label.wide { (locale.text("意见", "Note")) input name="note" required; }
@@ -61,6 +63,22 @@ pub(super) fn card(
             }
         }
     }
+}
+
+/// Whether the reader is one of those who decide the request. Of proposals the API says who does.
+fn may_decide(layout: &Layout, request: &Value) -> bool {
+    let roles: Vec<&str> = roles(request).collect();
+    let is_approver = request["proposal"].is_object() || layout.has_role(&roles);
+    layout.works() && is_approver && !layout.is(text(&request["requested_by"]))
+}
+
+fn roles(request: &Value) -> impl Iterator<Item = &str> {
+    request["roles"].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn approvers(layout: &Layout, request: &Value) -> String {
+    let names: Vec<&str> = roles(request).map(|role| layout.locale.role(role)).collect();
+    names.join(layout.locale.text("、", ", "))
 }
 
 /// What is asked for, in a line.

@@ -1,6 +1,6 @@
 //! The board: a column per stage, a card per customer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -12,7 +12,7 @@ use super::super::address::{encoded, with_query};
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part};
 use super::super::session::PageQuery;
-use super::{FilterBar, figure, moving, text};
+use super::{FilterBar, called, figure, moving, text};
 
 /// Cards that a column shows; the list of customers has the rest.
 const CARDS: &str = "20";
@@ -28,7 +28,10 @@ struct Surface<'a> {
     /// The instants of a board of the past, as parameters of a customer's page.
     then: String,
     /// The filters, for the list of a whole column.
-    filters: String,
+    filters: Vec<(&'static str, Option<&'a str>)>,
+    pipeline: &'a str,
+    /// The phase of each stage, as people call it.
+    phases: HashMap<String, String>,
     /// Where a move leads back to.
     here: &'a str,
 }
@@ -40,7 +43,7 @@ pub(in super::super) async fn show(
     query: PageQuery,
 ) -> Response {
     let layout = layout.with_script("board.js");
-    let filter_bar = FilterBar { locale: layout.locale, query: &query };
+    let filter_bar = FilterBar { locale: layout.locale, query: &query, pipeline: &pipeline };
     let mut asked = vec![("limit", CARDS)];
     asked.extend(query.get("sort").map(|sort| ("sort", sort)));
     let path = filter_bar.on(&format!("/v1/boards/{}", encoded(&pipeline)), &asked);
@@ -55,23 +58,30 @@ pub(in super::super) async fn show(
         locale,
         is_open: !is_past && layout.works(),
         then: with_query("", instants),
-        filters: with_query("", FilterBar::WHO.map(|name| (name, query.get(name)))).replacen('?', "&", 1),
+        filters: FilterBar::WHO.map(|name| (name, query.get(name))).to_vec(),
+        pipeline: &pipeline,
+        phases: phases(&layout, &pipeline, &board["version"]).await,
         here: layout.here(),
     };
     let notice = moving::notice(&layout, &query, &board["known_at"]).await;
     // What happens from here on is followed.
     let after = board["position"].to_string();
     let live = (!is_past).then(|| with_query("/console/live", [("after", Some(after.as_str()))]));
-    let is_crowded = board["stages"].as_array().is_some_and(|stages| stages.len() > MANY);
+    let stages = board["stages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_crowded = stages.len() > MANY;
     let body = html! {
         header.heading {
-            h1 { (locale.text("看板", "Board")) " " small { (pipeline) " · " (locale.customers(&board["total"])) } }
+            h1 { (locale.text("看板", "Board")) " " small { (layout.pipeline_name(&pipeline)) " · " (locale.customers(&board["total"])) } }
             (totals(locale, &board))
         }
         @if is_past { (banner(locale, &board)) }
         (filter_bar.form(&board, &order(locale, &query)))
         div.board data-pipeline=(pipeline) data-position=(board["position"]) data-live=[live] {
-            @for stage in board["stages"].as_array().into_iter().flatten() { (column(&surface, stage, is_crowded)) }
+            @for (place, stage) in stages.iter().enumerate() {
+                @let before = place.checked_sub(1).and_then(|place| surface.phase(&stages[place]));
+                @let begins = surface.phase(stage).filter(|phase| before != Some(*phase));
+                (column(&surface, stage, begins, is_crowded))
+            }
         }
         @if surface.is_open {
             p.hint.keys {
@@ -137,7 +147,29 @@ fn summed<'a>(amounts: impl Iterator<Item = &'a Value>) -> Vec<Value> {
     sums.iter().map(|(currency, sum)| json!({"amount": sum.to_string(), "currency": currency})).collect()
 }
 
-fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
+impl Surface<'_> {
+    /// The phase that a stage is in.
+    fn phase(&self, stage: &Value) -> Option<&str> {
+        self.phases.get(text(&stage["stage"])).map(String::as_str)
+    }
+}
+
+/// The phase of each stage of a version. A board stands without them, too.
+async fn phases(layout: &Layout, pipeline: &str, version: &Value) -> HashMap<String, String> {
+    let version = version.as_u64().map(|version| version.to_string());
+    let path = with_query(&format!("/v1/pipelines/{}", encoded(pipeline)), [("version", version.as_deref())]);
+    let definition = layout.get(&path).await.unwrap_or_default();
+    let parts = |name: &str| definition[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let named = |id: &Value| parts("phases").iter().find(|phase| phase["id"] == *id);
+    let of = |stage: &Value| {
+        let phase = named(&stage["phase"])?;
+        Some((text(&stage["id"]).to_owned(), layout.locale.label(&phase["name"]).to_owned()))
+    };
+    parts("stages").iter().filter_map(of).collect()
+}
+
+/// A column. `begins` is the phase that begins with it.
+fn column(surface: &Surface<'_>, stage: &Value, begins: Option<&str>, is_crowded: bool) -> Markup {
     let locale = surface.locale;
     let cards = stage["cards"].as_array().map(Vec::as_slice).unwrap_or_default();
     let count = stage["count"].as_u64().unwrap_or_default();
@@ -149,13 +181,14 @@ fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
     };
     html! {
         details.column data-stage=(text(&stage["stage"])) data-name=(text(&stage["name"]))
-            data-type=(text(&stage["type"])) open[is_open] {
+            data-type=(text(&stage["type"])) data-begins[begins.is_some()] open[is_open] {
             summary {
+                @if !surface.phases.is_empty() { span.phase { (begins.unwrap_or_default()) } }
                 h2 { span { (text(&stage["name"])) } span.count { (count) } }
                 p.hint {
-                    (locale.share(figure(&stage["share"])))
+                    span { (locale.share(figure(&stage["share"]))) } " "
                     @if let Some(age) = stage["median_age_seconds"].as_f64() {
-                        " · " span { (locale.text("停留中位数", "median")) " " (locale.briefly(age)) }
+                        span { (locale.text("中位", "median")) " " (locale.briefly(age)) }
                     }
                 }
                 @for amount in stage["amounts"].as_array().into_iter().flatten() {
@@ -165,7 +198,8 @@ fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
             @if cards.is_empty() { p.hint { (locale.text("没有客户", "No customers")) } }
             ol { @for card in cards { (self::card(surface, card)) } }
             @if !stage["next_cursor"].is_null() {
-                a.more href=(format!("/console/customers?stage={}{}", encoded(text(&stage["stage"])), surface.filters)) {
+                @let stage = [("pipeline", Some(surface.pipeline)), ("stage", stage["stage"].as_str())];
+                a.more href=(with_query("/console/customers", stage.into_iter().chain(surface.filters.iter().copied()))) {
                     (locale.text("全部", "All")) " " (count)
                 }
             }
@@ -179,7 +213,7 @@ fn card(surface: &Surface<'_>, card: &Value) -> Markup {
     html! {
         li.card data-customer=(id) draggable=[surface.is_open.then_some("true")] {
             a.name draggable="false" href={ "/console/customers/" (id) (surface.then) } {
-                @if let Some(name) = card["name"].as_str() { (name) } @else { (id) }
+                (called(locale, &card["name"], id))
             }
             span.line {
                 span title=(text(&card["owner"]["id"])) { (locale.holder(&card["owner"])) }

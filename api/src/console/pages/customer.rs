@@ -15,12 +15,13 @@ use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part, problem};
 use super::super::session::{ConsoleSession, PageQuery};
 use super::customers::primary;
+use super::dealings::Dealings;
 use super::record::{PageData, Refused, form, reason};
-use super::{details, figure, history, items, text};
+use super::{dealings, details, figure, history, items, text};
 use crate::domain::ProfileField;
 
 /// What can be done from here: the commands of the API under a customer's address.
-const ACTS: [&str; 9] = [
+const ACTS: [&str; 13] = [
     "transitions",
     "reactivations",
     "corrections",
@@ -30,6 +31,10 @@ const ACTS: [&str; 9] = [
     "follow-ups",
     "claims",
     "releases",
+    "owner-changes",
+    "transactions",
+    "merges",
+    "distinctions",
 ];
 /// How a customer can be talked with.
 const CHANNELS: [(&str, &str, &str); 6] = [
@@ -43,7 +48,7 @@ const CHANNELS: [(&str, &str, &str); 6] = [
 
 /// Shows a customer.
 pub(in super::super) async fn show(layout: Layout, Path(id): Path<String>, query: PageQuery) -> Response {
-    page(&layout, &id, &query, None).await
+    page(&layout.with_script("customer.js"), &id, &query, None).await
 }
 
 /// The address of a form that was refused shows the customer when it is loaded again.
@@ -77,7 +82,10 @@ pub(in super::super) async fn act(
         Err(error) => {
             let refused = Refused { act, fields, error };
             match Layout::of(&console, session, HOME.to_owned()).await {
-                Ok(layout) => page(&layout, &id, &PageQuery::default(), Some(&refused)).await,
+                Ok(layout) => {
+                    let layout = layout.with_script("customer.js");
+                    page(&layout, &id, &PageQuery::default(), Some(&refused)).await
+                }
                 Err(response) => response,
             }
         }
@@ -94,6 +102,7 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
             };
         }
     };
+    let dealings = Dealings::load(layout, id, query).await;
     let locale = layout.locale;
     let name = data.customer["name"].as_str().unwrap_or(id);
     let body = html! {
@@ -110,6 +119,8 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
                     @if layout.works() && data.is_workable() { (details::form(locale, &data, refused)) }
                     (watched(layout, id))
                 }
+                @if !data.is_past { (dealings.purchases(layout, &data, refused)) }
+                @if layout.works() && data.is_workable() { (dealings.duplicates(layout, &data, refused)) }
             }
             div { (history::story(layout, &data, query)) }
         }
@@ -194,6 +205,7 @@ fn acts(layout: &Layout, data: &PageData, refused: Option<&Refused>) -> Markup {
                 @let why = json!({"required": ["reason"], "properties": {"reason": {"type": "string"}}});
                 (form(locale, data, refused, "releases", "", locale.text("退回公海", "Release to pool"), &why))
             }
+            @if layout.has_role(&["supervisor", "manager", "admin"]) { (dealings::hand_over(locale, data, refused)) }
         }
     }
 }

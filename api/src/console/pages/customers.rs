@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::address::with_query;
 use super::super::layout::{Layout, Part};
 use super::super::session::PageQuery;
-use super::{figure, items, text};
+use super::{called, figure, items, text};
 
 /// What customers are found by.
 const SOUGHT: [&str; 9] = ["q", "owner", "pipeline", "team", "stage", "tag", "tier", "source", "channel"];
@@ -80,7 +80,7 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
                         @let journey = primary(customer);
                         tr {
                             td { a href={ "/console/customers/" (text(&customer["id"])) } {
-                                (customer["name"].as_str().unwrap_or(text(&customer["id"])))
+                                (called(locale, &customer["name"], text(&customer["id"])))
                             } }
                             td { (text(&journey["stage_name"])) }
                             td { (locale.lasting(figure(&journey["age_seconds"]))) }

@@ -110,7 +110,11 @@ fn listed(layout: &Layout, holds: &Value) -> Markup {
             let customer = text(&hold["customer"]);
             vec![
                 html! { span.prose { (text(&hold["ground"])) } },
-                html! { a href={ "/console/customers/" (customer) } { (locale.text("打开客户", "Open the customer")) } },
+                html! {
+                    a href={ "/console/customers/" (customer) } {
+                        (hold["customer_name"].as_str().unwrap_or_else(|| locale.text("无名称的客户", "a customer without a name")))
+                    }
+                },
                 state(locale, hold),
                 html! { (locale.moment(&hold["placed_at"])) br; span.hint { (text(&hold["placed_by"])) } },
                 html! { @if hold["in_force"] == true { (release(layout, customer, text(&hold["id"]))) } },

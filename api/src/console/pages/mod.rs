@@ -4,8 +4,10 @@ pub(super) mod access;
 pub(super) mod approvals;
 pub(super) mod audit;
 pub(super) mod board;
+pub(super) mod choices;
 pub(super) mod customer;
 pub(super) mod customers;
+mod dealings;
 mod details;
 pub(super) mod figures;
 mod history;
@@ -68,6 +70,7 @@ pub(super) async fn nowhere(preferences: Preferences) -> Response {
 struct FilterBar<'a> {
     locale: Locale,
     query: &'a PageQuery,
+    pipeline: &'a str,
 }
 
 impl FilterBar<'_> {
@@ -91,7 +94,7 @@ impl FilterBar<'_> {
             .chain(&["effective_at", "known_at", "sort"])
             .any(|name| self.query.get(name).is_some());
         html! {
-            details.narrowing open[is_set] {
+            details.narrowing open[is_set] data-choices={ "/console/choices/" (encoded(self.pipeline)) } {
                 summary {
                     (locale.text("筛选与时间", "Filters and dates"))
                     @if is_set {
@@ -120,6 +123,13 @@ impl FilterBar<'_> {
             }
         }
     }
+}
+
+/// What a customer is called; one whose name the reader does not see by the end of its ID.
+fn called(locale: Locale, name: &Value, id: &str) -> String {
+    let end = id.len().saturating_sub(6);
+    let nameless = || format!("{} …{}", locale.text("客户", "Customer"), id.get(end..).unwrap_or(id));
+    name.as_str().map_or_else(nameless, str::to_owned)
 }
 
 /// The items of a list.

@@ -58,7 +58,7 @@ fn page(layout: &Layout, filled: &Fields, error: Option<&ApiError>) -> Response 
             input type="hidden" name=(ONCE) value=(layout.once());
             label { (locale.text("销售流程", "Pipeline"))
                 select name="pipeline" {
-                    @for key in layout.pipelines() { option value=(key) selected[key == told("pipeline")] { (key) } }
+                    @for key in layout.pipelines() { option value=(key) selected[key == told("pipeline")] { (layout.pipeline_name(key)) } }
                 }
             }
             label { (locale.text("名称", "Name")) input name="name" value=(told("name")) required autofocus; }

@@ -43,6 +43,17 @@ pub(super) fn table(caption: &str, columns: &[Column<'_>], rows: &[Vec<Markup>])
     }
 }
 
+/// The rows of a list.
+pub(super) fn rows(list: &Value, row: impl Fn(&Value) -> Vec<Markup>) -> Vec<Vec<Markup>> {
+    list.as_array().into_iter().flatten().map(row).collect()
+}
+
+/// The customer of a row as a cell, by name where that is known, which leads to its page.
+pub(super) fn customer(row: &Value) -> Markup {
+    let id = row["customer_id"].as_str().unwrap_or_default();
+    html! { a href={ "/console/customers/" (id) } { (row["customer_name"].as_str().unwrap_or(id)) } }
+}
+
 /// A text as a cell.
 pub(super) fn cell(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }

@@ -1,6 +1,7 @@
 // The board: everything of the page works without this; with it, a move shows where it is made.
 import { ask, say } from "./page.js";
 import { dragging } from "./drag.js";
+import { filtering } from "./filters.js";
 import { keyboard } from "./keys.js";
 import { follow } from "./live.js";
 import { moving } from "./moves.js";
@@ -63,7 +64,9 @@ async function refresh(position) {
   const here = new URL(location.href);
   for (const name of ["done", "customer", "event"]) here.searchParams.delete(name);
   if (position) here.searchParams.set("min_position", position);
-  show((await ask(here)).page);
+  const { page } = await ask(here);
+  if (busy > 0) stale = true;
+  else show(page);
 }
 
 const hands = {
@@ -75,6 +78,16 @@ const hands = {
     busy -= 1;
     if (busy === 0 && stale) refresh();
   },
+  /** Shows a card where it is on its way to; what comes back puts it where it was. */
+  place(card, stage) {
+    const [from, next] = [card.parentElement, card.nextElementSibling];
+    board().querySelector(`.column[data-stage="${CSS.escape(stage)}"] ol`)?.prepend(card);
+    card.setAttribute("aria-busy", "true");
+    return () => {
+      card.removeAttribute("aria-busy");
+      if (from.isConnected) from.insertBefore(card, next?.parentElement === from ? next : null);
+    };
+  },
   /** Shows the board that a command led back to, and what it says. */
   done(page) {
     show(page);
@@ -83,6 +96,19 @@ const hands = {
   },
 };
 
+/** A press holds the board until it has done what it does: a card that was exchanged in between would not be clicked. */
+document.addEventListener("pointerdown", (event) => {
+  if (!event.target.closest(".board")) return;
+  hands.hold();
+  const over = new AbortController();
+  const end = () => {
+    over.abort();
+    setTimeout(hands.release);
+  };
+  for (const kind of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(kind, end, { signal: over.signal });
+});
+
+filtering();
 recall(board().children, board().dataset.pipeline);
 document.addEventListener("click", (event) => {
   const summary = event.target.closest(".column > summary");

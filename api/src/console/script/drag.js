@@ -52,11 +52,11 @@ export function dragging(hands, moves) {
     const column = event.target.closest?.(".column");
     if (!taken || !column) return;
     event.preventDefault();
-    const { page } = taken;
+    const { card, page } = taken;
     const ways = await page;
     const stage = column.dataset.stage;
     const way = ways.querySelector(`.way[data-to="${CSS.escape(stage)}"]`);
-    if (way?.dataset.allowed === "true") await moves.to(ways, stage);
+    if (way?.dataset.allowed === "true") await moves.to(ways, stage, card);
     else if (way) say(words(`${column.dataset.name}: ${way.querySelector(".reason").textContent}`));
   });
 

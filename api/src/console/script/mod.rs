@@ -5,10 +5,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// Every module, by name.
-const MODULES: [(&str, &str); 9] = [
+const MODULES: [(&str, &str); 12] = [
     ("audit.js", include_str!("audit.js")),
     ("board.js", include_str!("board.js")),
+    ("customer.js", include_str!("customer.js")),
     ("drag.js", include_str!("drag.js")),
+    ("figures.js", include_str!("figures.js")),
+    ("filters.js", include_str!("filters.js")),
     ("imports.js", include_str!("imports.js")),
     ("keys.js", include_str!("keys.js")),
     ("live.js", include_str!("live.js")),
@@ -16,6 +19,25 @@ const MODULES: [(&str, &str); 9] = [
     ("proof.js", include_str!("proof.js")),
     ("page.js", include_str!("page.js")),
 ];
+
+/// What a module imports, and what that imports: a browser that knows of them fetches them all at once.
+pub(super) fn imported_by(name: &str) -> Vec<&'static str> {
+    let mut found = imports(name);
+    let mut seen = 0;
+    while let Some(next) = found.get(seen) {
+        let further = imports(next).into_iter().filter(|import| !found.contains(import));
+        let further: Vec<&str> = further.collect();
+        found.extend(further);
+        seen += 1;
+    }
+    found
+}
+
+fn imports(name: &str) -> Vec<&'static str> {
+    let source = MODULES.iter().find(|(known, _)| *known == name).map_or("", |(_, source)| *source);
+    let lines = source.lines().filter(|line| line.starts_with("import "));
+    lines.filter_map(|line| line.split(['"', '\'']).nth(1)?.strip_prefix("./")).collect()
+}
 
 /// One of them.
 pub(super) async fn module(Path(name): Path<String>) -> Response {
@@ -29,18 +51,18 @@ pub(super) async fn module(Path(name): Path<String>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::MODULES;
+    use super::{MODULES, imported_by, imports};
 
     #[test]
     fn what_a_module_imports_is_there() {
-        for (name, source) in MODULES {
-            let imported = source.lines().filter(|line| line.starts_with("import ")).filter_map(|line| {
-                let path = line.split(['"', '\'']).nth(1)?;
-                path.strip_prefix("./")
-            });
-            for import in imported {
+        for (name, _) in MODULES {
+            for import in imports(name) {
                 assert!(MODULES.iter().any(|(known, _)| *known == import), "{name} imports {import}");
             }
         }
+        let mut board = imported_by("board.js");
+        board.sort_unstable();
+        assert_eq!(board, ["drag.js", "filters.js", "keys.js", "live.js", "moves.js", "page.js"]);
+        assert!(imported_by("customer.js").is_empty());
     }
 }

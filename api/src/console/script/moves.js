@@ -25,8 +25,9 @@ export function moving(hands) {
     (first ?? dialog.querySelector("summary"))?.focus();
   };
 
-  const send = async (form) => {
+  const send = async (form, putBack) => {
     const { ok, page } = await ask(form.action, form);
+    if (!ok) putBack?.();
     if (ok) {
       if (dialog.open) dialog.close();
       hands.done(page);
@@ -68,11 +69,18 @@ export function moving(hands) {
   return {
     open,
     ways,
-    /** Moves at once where the move asks for nothing, and else asks. */
-    async to(page, stage) {
+    /** Moves at once where the move asks for nothing, and else asks. The card goes ahead of the answer, and comes back if it is no. */
+    async to(page, stage, card) {
       const way = page.querySelector(`.way[data-to="${CSS.escape(stage)}"]`);
       const form = way.querySelector("form");
-      if (!form.querySelector("[required], [data-asks]")) return send(form);
+      if (!form.querySelector("[required], [data-asks]")) {
+        hands.hold();
+        try {
+          return await send(form, hands.place(card, stage));
+        } finally {
+          hands.release();
+        }
+      }
       hands.hold();
       dialog.showModal();
       way.open = true;

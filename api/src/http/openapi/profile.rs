@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::domain::ProfileField;
-use crate::http::profile::{Which, every};
+use crate::http::profile::{FieldSelection, every};
 
 /// The schemas that have a member for each of them.
-const WITH_TEXTS: [(&str, Which); 4] = [
+const WITH_TEXTS: [(&str, FieldSelection); 4] = [
     ("CustomerReport", every),
     ("Details", every),
     ("HandOverSelection", ProfileField::is_in_reports),

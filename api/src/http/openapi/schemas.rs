@@ -8,9 +8,6 @@ use serde_json::{Map, Value, json};
 /// Where components are referred to.
 const PREFIX: &str = "#/components/schemas/";
 
-/// Choices of which several may fit one answer: heat maps without rows look alike.
-const OVERLAPPING: [&str; 1] = ["HeatmapAnswer"];
-
 /// Completes the schemas of a document.
 pub(super) fn complete(document: &mut Value) {
     write_numbers_out(document);
@@ -18,7 +15,6 @@ pub(super) fn complete(document: &mut Value) {
     let parameters = operations_mut(document).filter_map(|operation| operation["parameters"].as_array_mut());
     parameters.flatten().for_each(|parameter| leave_null_out(&mut parameter["schema"]));
     refer_to_parts(document);
-    let_choices_overlap(document);
     name_items(document);
     let sent = sent_schemas(document);
     for name in &sent {
@@ -39,19 +35,6 @@ fn refer_to_parts(document: &mut Value) {
     for part in parts.filter(|part| part.get("$ref").is_none()) {
         if let Some((name, _)) = whole.iter().find(|(_, schema)| *schema == part) {
             *part = json!({ "$ref": format!("{PREFIX}{name}") });
-        }
-    }
-}
-
-/// Says that at least one choice fits, where more than one may.
-fn let_choices_overlap(document: &mut Value) {
-    for name in OVERLAPPING {
-        let schema =
-            document.pointer_mut(&format!("/components/schemas/{name}")).and_then(Value::as_object_mut);
-        if let Some(schema) = schema
-            && let Some(choices) = schema.remove("oneOf")
-        {
-            schema.insert("anyOf".to_owned(), choices);
         }
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::rows::{delivery, instant};
+use super::rows::{damaged, delivery, instant};
 use super::{DISABLE, OutboundStore};
 use crate::eventstore::{Position, TenantId};
 use crate::outbound::endpoint::{Delivery, Endpoint, State};
@@ -14,6 +14,7 @@ const ADVANCE: &str = include_str!("advance.sql");
 const CLAIM: &str = include_str!("claim.sql");
 const DELIVERIES: &str = include_str!("deliveries.sql");
 const DUE: &str = include_str!("due.sql");
+const ENDED_FIRST: &str = include_str!("ended_first.sql");
 const FORGET: &str = include_str!("forget.sql");
 const NEXT: &str = include_str!("next.sql");
 const OLDEST: &str = include_str!("oldest.sql");
@@ -238,6 +239,20 @@ impl OutboundStore {
         let values = values![tenant.0, endpoint, before, state.map(|state| state.as_str().to_owned()), limit];
         let rows = self.db.read(tenant).await?.rows(DELIVERIES, &values).await?;
         rows.iter().map(delivery).collect()
+    }
+
+    /// When the first of a tenant's messages ended that is still kept, by the state in which it did.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn ended_first(&self, tenant: TenantId) -> Result<Vec<(State, DateTime<Utc>)>> {
+        let rows = self.db.read(tenant).await?.rows(ENDED_FIRST, &values![tenant.0]).await?;
+        let mut first = Vec::with_capacity(rows.len());
+        for row in rows {
+            let word = row.str(0)?;
+            first.push((State::of(word).ok_or_else(|| damaged("state", word))?, instant(row.int(1)?)?));
+        }
+        Ok(first)
     }
 
     /// Forgets the messages of a receiver that ended in a state before an instant, of events up to a position. Returns how many.

@@ -11,6 +11,7 @@ use crate::outbound::endpoint::Endpoint;
 use crate::projections::db::values;
 
 const ENABLE: &str = include_str!("enable.sql");
+const ENDPOINT: &str = include_str!("endpoint.sql");
 const ENDPOINTS: &str = include_str!("endpoints.sql");
 const ACQUIRE_LEASE: &str = include_str!("acquire_lease.sql");
 const INSERT_ENDPOINT: &str = include_str!("insert_endpoint.sql");
@@ -53,6 +54,15 @@ impl OutboundStore {
     pub async fn endpoints(&self, tenant: TenantId) -> Result<Vec<Endpoint>> {
         let rows = self.db.read(tenant).await?.rows(ENDPOINTS, &values![tenant.0]).await?;
         rows.iter().map(endpoint).collect()
+    }
+
+    /// One receiver, as it is now; none where there is none of that id.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn endpoint(&self, tenant: TenantId, id: Uuid) -> Result<Option<Endpoint>> {
+        let row = self.db.read(tenant).await?.row(ENDPOINT, &values![tenant.0, id]).await?;
+        row.as_ref().map(endpoint).transpose()
     }
 
     /// Forgets a receiver, its secrets and what was on its way there. False: there is none.

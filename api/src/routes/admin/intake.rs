@@ -22,6 +22,9 @@ use crate::routes::AppState;
 struct WeightsBody {
     /// That a way to reach the person was left.
     contact: u32,
+    /// What a kind of it adds beside: `phone`, `email` or `wechat`.
+    #[serde(default)]
+    contacts: BTreeMap<String, u32>,
     /// That a product of interest was chosen.
     product: u32,
     /// The custom fields that name such a product.
@@ -136,7 +139,8 @@ impl From<Method> for MethodName {
 
 impl From<IntakeBody> for Intake {
     fn from(body: IntakeBody) -> Self {
-        let WeightsBody { contact, product, product_fields, channels, fields, touch } = body.weights;
+        let WeightsBody { contact, contacts, product, product_fields, channels, fields, touch } =
+            body.weights;
         let rule = |rule: RuleBody| AssignmentRule {
             id: rule.id,
             team: rule.team,
@@ -150,7 +154,7 @@ impl From<IntakeBody> for Intake {
             (RepName::parse(&name).map(RepName::into_id).unwrap_or(name), share)
         };
         Self {
-            weights: Weights { contact, product, product_fields, channels, fields, touch },
+            weights: Weights { contact, contacts, product, product_fields, channels, fields, touch },
             threshold: body.threshold,
             rules: body.rules.into_iter().map(rule).collect(),
             method: body.method.into(),
@@ -162,7 +166,7 @@ impl From<IntakeBody> for Intake {
 
 impl IntakeReply {
     fn of(version: u32, intake: Intake) -> Self {
-        let Weights { contact, product, product_fields, channels, fields, touch } = intake.weights;
+        let Weights { contact, contacts, product, product_fields, channels, fields, touch } = intake.weights;
         let rule = |rule: AssignmentRule| RuleBody {
             id: rule.id,
             team: rule.team,
@@ -174,7 +178,7 @@ impl IntakeReply {
         };
         Self {
             version,
-            weights: WeightsBody { contact, product, product_fields, channels, fields, touch },
+            weights: WeightsBody { contact, contacts, product, product_fields, channels, fields, touch },
             threshold: intake.threshold,
             rules: intake.rules.into_iter().map(rule).collect(),
             method: intake.method.into(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{RoleName, actor};
 use crate::auth::scope::Scope;
-use crate::auth::{Authority, NewKey, Shown};
+use crate::auth::{Authority, NewKey, PresentedCredential};
 use crate::domain::company::rights::{KeyRights, RightsCommand};
 use crate::http::answer::{List, Recorded, aged};
 use crate::http::{Bodiless, Command, Id, Page, Query};
@@ -95,7 +95,7 @@ impl From<&KeyRights> for KeyReply {
 pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Command { body, meta }: Command<NewKeyBody>,
 ) -> Result<(StatusCode, Json<NewKeyReply>), Problem> {
     let actor = actor(&body.actor, &body.roles)?;
@@ -147,7 +147,7 @@ pub(super) struct Why {
 pub(super) async fn revoke(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Id(id): Id,
     Query(why, ..): Query<Why>,
     Bodiless(meta): Bodiless,

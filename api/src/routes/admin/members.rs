@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::keys::Why;
 use super::{RoleName, actor, actor_name};
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::domain::company::rights::{Membership, RightsCommand};
 use crate::http::answer::{Accepted, List, Recorded};
 use crate::http::{Command, Key, Page, Query};
@@ -75,7 +75,7 @@ impl MemberReply {
 pub(super) async fn set(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Command { body, meta }: Command<MemberBody>,
 ) -> Result<Json<SavedMember>, Problem> {
     let (name, command) = match body.roles.is_empty() {
@@ -112,7 +112,7 @@ pub(super) async fn set(
 pub(super) async fn remove(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Key(actor): Key,
     Query(why, ..): Query<Why>,
     Command { meta, .. }: Command<super::Empty>,
@@ -145,7 +145,7 @@ pub(super) struct ErasureBody {
 pub(super) async fn erase_endpoints(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Key(actor): Key,
     Command { body, meta }: Command<ErasureBody>,
 ) -> Result<Accepted, Problem> {

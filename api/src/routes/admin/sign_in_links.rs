@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{RoleName, actor, actor_name};
 use crate::app::MadeLink;
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::domain::{Actor, Label};
 use crate::http::Command;
 use crate::http::answer::Recorded;
@@ -74,7 +74,7 @@ pub(super) struct SignInLinkReply {
 pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Command { body, meta }: Command<NewSignInLink>,
 ) -> Result<(StatusCode, Json<SignInLinkReply>), Problem> {
     let seconds = body.expires_in_seconds.unwrap_or(86_400);

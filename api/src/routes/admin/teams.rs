@@ -1,6 +1,6 @@
 //! Teams: members, supervisors and regions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -10,9 +10,11 @@ use utoipa::ToSchema;
 
 use super::Names;
 use crate::auth::Authority;
+use crate::domain::Role;
 use crate::domain::company::CompanyCommand;
 use crate::domain::people::Team;
 use crate::http::answer::{Accepted, List};
+use crate::http::person::actor_name;
 use crate::http::{Command, ConsistencyParams, Key, LeaderName, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -40,6 +42,11 @@ pub(super) struct TeamBody {
     /// The regions whose customers its reps and supervisors can see; empty for all regions.
     #[serde(default)]
     regions: BTreeSet<String>,
+    /// Who fills the roles that rules and next actions name for its customers: `service`, `delivery`, `finance`, `marketing` or
+    /// `advisor`. A name without a prefix is a rep's. What goes to a role is in their inboxes as well as in those of who leads.
+    #[serde(default)]
+    #[schema(example = json!({"service": ["service:mo"]}))]
+    functions: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A team.
@@ -55,6 +62,8 @@ pub(super) struct TeamReply {
     members: BTreeSet<String>,
     /// The regions whose customers they can see; empty for all regions.
     regions: BTreeSet<String>,
+    /// Who fills the roles that rules name, by actor name.
+    functions: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Create or replace a team
@@ -71,12 +80,14 @@ pub(super) async fn set(
     Authority(caller): Authority,
     Command { body, meta }: Command<TeamBody>,
 ) -> Result<Accepted, Problem> {
-    let TeamBody { key, name, supervisors, members, regions } = body;
+    let TeamBody { key, name, supervisors, members, regions, functions } = body;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(key.clone()));
     let supervisors = supervisors.into_iter().map(LeaderName::into_actor).collect();
     let members = members.into_iter().map(RepName::into_id).collect();
-    let team = Team { key, name: name.into(), supervisors, members, regions };
+    let people = |names: BTreeSet<String>| names.iter().map(|name| actor_name(name, [Role::Rep])).collect();
+    let functions = functions.into_iter().map(|(role, names)| (role, people(names))).collect();
+    let team = Team { key, name: name.into(), supervisors, members, regions, functions };
     Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
 }
 
@@ -99,6 +110,7 @@ pub(super) async fn list(
         supervisors: team.supervisors.clone(),
         members: team.members.clone(),
         regions: team.regions.clone(),
+        functions: team.functions.clone(),
     };
     Ok(Json(List::paged(company.people.teams.values().map(reply).collect(), &page, |team| team.key.clone())?))
 }

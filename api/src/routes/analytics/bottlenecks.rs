@@ -4,7 +4,8 @@ use axum::extract::State;
 use futures::future::BoxFuture;
 
 use super::forecasts::CurrencyParams;
-use super::groups::{GroupWindowParams, InGroups, ReportOf, grouped};
+use super::groups::ReportOf;
+use super::split::{Split, SplitWindowParams, split};
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
@@ -12,6 +13,7 @@ use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::reports::bottlenecks::{BottlenecksQuery, BottlenecksReport};
+use crate::projections::reports::groups::Counted;
 use crate::routes::AppState;
 use crate::routes::filter::CustomerFilterParams;
 
@@ -22,9 +24,9 @@ use crate::routes::filter::CustomerFilterParams;
 /// (`stagnant_after_seconds`), the median of the window before counts as one.
 #[utoipa::path(
     get, path = "/v1/bottlenecks/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), CurrencyParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), CurrencyParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The stages, the worst first.", body = InGroups<BottlenecksReport>),
+        (status = 200, description = "The stages, the worst first.", body = Split<BottlenecksReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -34,12 +36,12 @@ pub(super) async fn bottlenecks(
     Key(key): Key,
     Query(money, asked, who, as_of): Query<
         CurrencyParams,
-        GroupWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<InGroups<BottlenecksReport>>, Problem> {
-    let (window, keys) = (asked.window()?, asked.keys()?);
+) -> Result<AsOfResponse<Split<BottlenecksReport>>, Problem> {
+    asked.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
     let definition = definition(&state, &caller, &key, &at).await?;
     let convert = money.rates(&state, &caller, &at).await?;
@@ -52,7 +54,7 @@ pub(super) async fn bottlenecks(
             Ok(reports.bottlenecks(definition, &query).await?)
         })
     };
-    let of = ReportOf::customers(state, caller, definition);
-    let body = grouped(of, keys, (at, filter, window), &run).await?;
-    Ok(AsOfResponse { position: body.report.position, body })
+    let of = ReportOf { state, caller, definition, counted: Counted::Stays };
+    let body = split(of, &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -53,6 +53,12 @@ pub(super) struct ChangesParams {
     to_known_at: Option<Instant>,
     /// What was recorded up to this position is known at the second moment, instead of `to_known_at`.
     to_known_position: Option<Position>,
+    /// The second business instant, as other reports have it; instead of `to_effective_at`.
+    effective_at: Option<Instant>,
+    /// What was recorded by this instant is known at the second moment; instead of `to_known_at`.
+    known_at: Option<Instant>,
+    /// What was recorded up to this position is known at the second moment; instead of `to_known_position`.
+    known_position: Option<Position>,
     /// The types of stage whose cycles are the value, separated by commas: `open,paused,dormant` by default.
     #[param(example = "open,paused")]
     types: Option<String>,
@@ -79,10 +85,29 @@ struct OneGroup {
 }
 
 impl ChangesParams {
+    /// The second moment, and what stands before the names under which it was given.
+    fn second(&self) -> Result<(&'static str, AsOfParams), Problem> {
+        let plain = AsOfParams::moment(self.effective_at, self.known_at, self.known_position);
+        let to = AsOfParams::moment(self.to_effective_at, self.to_known_at, self.to_known_position);
+        if plain.is_now() {
+            return Ok(("to_", to));
+        }
+        if to.is_now() {
+            return Ok(("", plain));
+        }
+        let message = Label::new(
+            "effective_at、known_at、known_position 与 to_ 开头的参数指同一时刻，只能给出其中一组。",
+            "effective_at, known_at and known_position mean the same moment as the parameters that begin with to_: use one set.",
+        );
+        let given = [("effective_at", self.effective_at.is_some()), ("known_at", self.known_at.is_some())];
+        let named = given.into_iter().find_map(|(name, is_given)| is_given.then_some(name));
+        Err(Problem::invalid_value(named.unwrap_or("known_position"), message))
+    }
+
     /// The two moments.
     async fn moments(&self, state: &AppState, caller: &Caller) -> Result<(AsOf, AsOf), Problem> {
-        let to = AsOfParams::moment(self.to_effective_at, self.to_known_at, self.to_known_position);
-        let to = named("to_", of_all(&to, state, caller).await)?;
+        let (prefix, to) = self.second()?;
+        let to = named(prefix, of_all(&to, state, caller).await)?;
         let first = self.from_effective_at.map_or_else(
             || to.effective_at.checked_sub_signed(MONTH).unwrap_or(DateTime::UNIX_EPOCH),
             |instant| instant.0,

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::groups::{GroupWindowParams, InGroups, grouped_of_one};
+use super::split::{Split, SplitWindowParams, split_of_one};
 use super::{definitions, of_all};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
@@ -20,7 +20,7 @@ use crate::routes::filter::CustomerFilterParams;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChannelsParams {
-    /// Only this pipeline; all when absent. Groups need one where there are several.
+    /// Only this pipeline; all when absent. Groups and comparisons need one where there are several.
     pipeline: Option<String>,
     /// What is credited with a lead that came in several times: how it came `first` (default), how it came `last`, or all
     /// of them in equal parts (`linear`).
@@ -31,12 +31,12 @@ pub(super) struct ChannelsParams {
 /// Get sources and channels
 ///
 /// The cycles that began in the window by source and channel: how many came to each stage or further, how many were won,
-/// how long that took, and what was won. Conversion has Wilson's 95% interval.
+/// how long that took, and what was won. Conversion has Wilson's 95% interval. Groups and comparisons are of one pipeline.
 #[utoipa::path(
     get, path = "/v1/channels", tag = "analytics",
-    params(ChannelsParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
+    params(ChannelsParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The sources and channels, those with most leads first.", body = InGroups<ChannelsReport>),
+        (status = 200, description = "The sources and channels, those with most leads first.", body = Split<ChannelsReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -45,12 +45,12 @@ pub(super) async fn channels(
     Authority(caller): Authority,
     Query(which, asked, who, as_of): Query<
         ChannelsParams,
-        GroupWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<InGroups<ChannelsReport>>, Problem> {
-    let (window, keys) = (asked.window()?, asked.keys()?);
+) -> Result<AsOfResponse<Split<ChannelsReport>>, Problem> {
+    asked.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
     let definitions = definitions(&state, &caller, which.pipeline.as_deref(), &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
@@ -63,6 +63,6 @@ pub(super) async fn channels(
         })
     };
     let of = (state, caller, &definitions[..]);
-    let body = grouped_of_one(of, keys, (at, filter, window), &run).await?;
-    Ok(AsOfResponse { position: body.report.position, body })
+    let body = split_of_one(of, &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -12,6 +12,7 @@ use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::FlowsReport;
+use crate::projections::reports::groups::Counted;
 use crate::routes::AppState;
 use crate::routes::filter::CustomerFilterParams;
 
@@ -45,7 +46,7 @@ pub(super) async fn flows(
             Ok(dwell.flows(&definition.pipeline, &definition.versions, &at, &window, &filter).await?)
         })
     };
-    let of = ReportOf::customers(state, caller, definition);
+    let of = ReportOf { state, caller, definition, counted: Counted::StaysOfBegun };
     let body = split(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
 }

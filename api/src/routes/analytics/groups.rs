@@ -3,51 +3,22 @@
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::Caller;
 use crate::domain::Label;
 use crate::domain::field::Fields;
-use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
 use crate::projections::reports::Definition;
 use crate::projections::reports::groups::{Counted, Group, GroupKey, GroupsQuery};
 use crate::projections::stats::proportion::SMALL;
 use crate::projections::{AsOf, CohortFilter};
-use crate::routes::filter::window_of;
 use crate::routes::{AppState, fields};
 
 /// The most groups of an answer.
 const MOST_GROUPS: usize = 500;
-
-/// The time window, and how the report is divided.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct GroupWindowParams {
-    /// Start of the window (inclusive).
-    from: Option<Instant>,
-    /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
-    to: Option<Instant>,
-    /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`,
-    /// {texts that reports look at}, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month`, `quarter` and `field:KEY`
-    /// (what the custom field of that key holds), separated by a comma. Customers are grouped as they were at `effective_at`; months and quarters divide the window, in UTC.
-    #[param(example = "owner,month")]
-    group_by: Option<String>,
-}
-
-impl GroupWindowParams {
-    /// The window.
-    pub(super) fn window(&self) -> Result<Window, Problem> {
-        window_of("to", self.from, self.to)
-    }
-
-    /// By what; nothing where the report is not divided.
-    pub(super) fn keys(&self) -> Result<Vec<GroupKey>, Problem> {
-        keys_of(self.group_by.as_deref())
-    }
-}
 
 /// The keys by which a report of one instant is divided.
 pub(super) fn keys_of_an_instant(given: Option<&str>) -> Result<Vec<GroupKey>, Problem> {

@@ -6,7 +6,8 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::groups::{GroupWindowParams, InGroups, grouped_of_one};
+use super::groups::{InGroups, grouped_of_one};
+use super::split::{Split, SplitWindowParams, split_of_one};
 use super::{definitions, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -29,7 +30,7 @@ use crate::routes::filter::CustomerFilterParams;
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HeatmapParams {
-    /// Only this pipeline; all when absent. Groups need one where there are several.
+    /// Only this pipeline; all when absent. Groups and comparisons need one where there are several.
     pipeline: Option<String>,
     /// The IANA time zone of weekdays and hours; that of the default pool (of the first pipeline that has one) when absent.
     #[param(example = "Asia/Shanghai")]
@@ -58,19 +59,19 @@ pub(super) enum HeatmapSubject {
 #[serde(untagged)]
 pub(super) enum HeatmapAnswer {
     /// With `by=record`.
-    Record(InGroups<HeatmapReport>),
+    Record(Split<HeatmapReport>),
     /// With `by=neglect`.
     Neglect(InGroups<NeglectReport>),
     /// With `by=effect`.
-    Effect(InGroups<EffectReport>),
+    Effect(Split<EffectReport>),
 }
 
 impl HeatmapAnswer {
     fn position(&self) -> Position {
         match self {
-            Self::Record(answer) => answer.report.position,
+            Self::Record(answer) => answer.report().position,
             Self::Neglect(answer) => answer.report.position,
-            Self::Effect(answer) => answer.report.position,
+            Self::Effect(answer) => answer.report().position,
         }
     }
 }
@@ -82,7 +83,7 @@ impl HeatmapAnswer {
 /// window by who held them and in which stage, and the share that was followed by a move forward within seven days.
 #[utoipa::path(
     get, path = "/v1/heatmap", tag = "analytics",
-    params(HeatmapParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
+    params(HeatmapParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "Seven rows of 24 counts, or the rows of the other subjects.", body = HeatmapAnswer),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -93,7 +94,7 @@ pub(super) async fn heatmap(
     Authority(caller): Authority,
     Query(which, asked, who, as_of): Query<
         HeatmapParams,
-        GroupWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
@@ -112,10 +113,10 @@ pub(super) async fn heatmap(
                 let query = HeatmapQuery { at, window, filter, zone, zones: state.app.zones.clone() };
                 Box::pin(records(of, query))
             };
-            HeatmapAnswer::Record(grouped_of_one(of, keys, (at, filter, window), &run).await?)
+            HeatmapAnswer::Record(split_of_one(of, &asked, (at, filter), &run).await?)
         }
         HeatmapSubject::Neglect => {
-            of_an_instant(window, &keys)?;
+            of_an_instant(window, &keys, asked.compare_parameter())?;
             let run = |at, filter, _| -> BoxFuture<'_, Result<NeglectReport, Problem>> {
                 Box::pin(neglect(of, NeglectQuery { at, filter }))
             };
@@ -125,14 +126,14 @@ pub(super) async fn heatmap(
             let run = |at, filter, window| -> BoxFuture<'_, Result<EffectReport, Problem>> {
                 Box::pin(effect(of, EffectQuery { at, window, filter }))
             };
-            HeatmapAnswer::Effect(grouped_of_one(of, keys, (at, filter, window), &run).await?)
+            HeatmapAnswer::Effect(split_of_one(of, &asked, (at, filter), &run).await?)
         }
     };
     Ok(AsOfResponse { position: body.position(), body })
 }
 
 /// Refuses what divides or bounds a window, of a report that has none.
-fn of_an_instant(window: Window, keys: &[GroupKey]) -> Result<(), Problem> {
+fn of_an_instant(window: Window, keys: &[GroupKey], compared: Option<&'static str>) -> Result<(), Problem> {
     let message = Label::new(
         "by=neglect 只统计一个时刻；请用 effective_at 指定。",
         "by=neglect looks at a single instant; specify it as effective_at.",
@@ -141,6 +142,7 @@ fn of_an_instant(window: Window, keys: &[GroupKey]) -> Result<(), Problem> {
         ("from", window.from.is_some()),
         ("to", window.to.is_some()),
         ("group_by", keys.iter().any(GroupKey::is_of_time)),
+        (compared.unwrap_or_default(), compared.is_some()),
     ];
     match given.into_iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => Err(Problem::invalid_value(name, message)),

@@ -12,13 +12,14 @@ use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::http::answer::AsOfResponse;
-use crate::http::{AsOfParams, Key, Query, page};
+use crate::http::{AsOfParams, Key, Query, RepName, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::reports::losses::{LossKey, LossesQuery, LossesReport, LostQuery, LostReport};
 use crate::projections::reports::page::Pages;
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::people::require;
 
 /// Get the losses
 ///
@@ -63,7 +64,7 @@ pub(super) struct LostParams {
     /// Only the deals of one row: `reason`, `stage`, `rep`, `source` or `month`. All when absent.
     #[param(inline, example = "reason")]
     by: Option<LossKey>,
-    /// The row's `value`; when absent, that without one. Requires `by`.
+    /// The row's `value`, a rep in either form; when absent, that without one. Requires `by`.
     #[param(example = "price")]
     value: Option<String>,
     /// The maximum number of deals: 50 by default, 500 at most.
@@ -106,7 +107,20 @@ pub(super) async fn lost_deals(
     let at = of_all(&as_of, &state, &caller).await?;
     let definition = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let only = asked.by.map(|key| (key, asked.value));
+    let only = match (asked.by, asked.value) {
+        (Some(LossKey::Rep), Some(whose)) if !whose.starts_with("pool:") => {
+            let rep = RepName::parse(&whose).ok_or_else(|| {
+                let message = Label::new(
+                    "应为销售（如 li）或池（如 pool:customer_pool）。",
+                    "Must name a rep such as li, or a pool such as pool:customer_pool.",
+                );
+                Problem::invalid_value("value", message)
+            })?;
+            require(&state, &caller, "value", &rep).await?;
+            Some((LossKey::Rep, Some(format!("rep:{}", rep.id()))))
+        }
+        (by, value) => by.map(|key| (key, value)),
+    };
     let query = LostQuery { losses: LossesQuery { at, window, filter }, only, pages };
     let mut body =
         state.app.projections.reports(caller.tenant).await?.lost_deals(&definition, &query).await?;

@@ -5,7 +5,8 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::groups::{GroupWindowParams, InGroups, ReportOf, grouped};
+use super::groups::ReportOf;
+use super::split::{Split, SplitWindowParams, split};
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
@@ -50,9 +51,9 @@ pub(super) struct LoyaltyParams {
 /// among them beside its share among the other buyers.
 #[utoipa::path(
     get, path = "/v1/loyalty/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), LoyaltyParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), LoyaltyParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The report.", body = InGroups<LoyaltyReport>),
+        (status = 200, description = "The report.", body = Split<LoyaltyReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -62,11 +63,11 @@ pub(super) async fn loyalty(
     Key(key): Key,
     Query(asked, time_window, who, as_of): Query<
         LoyaltyParams,
-        GroupWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<InGroups<LoyaltyReport>>, Problem> {
+) -> Result<AsOfResponse<Split<LoyaltyReport>>, Problem> {
     let min_count = asked.min_count.unwrap_or(MIN_COUNT);
     if !(1..=MOST).contains(&min_count) {
         let message =
@@ -75,7 +76,7 @@ pub(super) async fn loyalty(
     }
     let list = asked.cursor.is_some().then(|| "customers".to_owned());
     let pages = Pages { list, cursor: asked.cursor, limit: page::limit(asked.limit)? as usize };
-    let (window, keys) = (time_window.window()?, time_window.keys()?);
+    time_window.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
     let definition = definition(&state, &caller, &key, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
@@ -93,6 +94,6 @@ pub(super) async fn loyalty(
         })
     };
     let of = ReportOf::customers(state, caller, definition);
-    let body = grouped(of, keys, (at, filter, window), &run).await?;
-    Ok(AsOfResponse { position: body.report.position, body })
+    let body = split(of, &time_window, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

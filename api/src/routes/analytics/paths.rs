@@ -5,7 +5,8 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::groups::{GroupWindowParams, InGroups, ReportOf, grouped};
+use super::groups::ReportOf;
+use super::split::{Split, SplitWindowParams, split};
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::http::answer::{Accepted, AsOfResponse};
@@ -71,9 +72,9 @@ pub(super) async fn set_standard(
 /// the moment of the first.
 #[utoipa::path(
     get, path = "/v1/paths/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), PathParams, GroupWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), PathParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The most frequent paths.", body = InGroups<PathsReport>),
+        (status = 200, description = "The most frequent paths.", body = Split<PathsReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -83,32 +84,34 @@ pub(super) async fn paths(
     Key(key): Key,
     Query(PathParams { limit, cursor, ending }, asked, who, as_of): Query<
         PathParams,
-        GroupWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<InGroups<PathsReport>>, Problem> {
+) -> Result<AsOfResponse<Split<PathsReport>>, Problem> {
     let limit = page::limit(limit)? as usize;
     // Who counts, and in which group, is told by the other read models.
-    let (keys, now) = (asked.keys()?, of_all(&as_of, &state, &caller).await?);
+    asked.window()?;
+    let now = of_all(&as_of, &state, &caller).await?;
     let mark = cursor.as_deref().map(PathsMark::read).transpose()?;
     let head = state.app.store.head(caller.tenant).await?.position;
     if mark.is_some_and(|mark| mark.at.known_position > Some(head)) {
         return Err(ProjectionError::BadCursor.into());
     }
     let PathsMark { offset, at } = mark.unwrap_or(PathsMark { offset: 0, at: now });
-    let (window, filter) = (asked.window()?, who.filter(&state, &caller, &at).await?);
+    let (filter, spans) = (who.filter(&state, &caller, &at).await?, asked.compares());
     let definition = definition(&state, &caller, &key, &at).await?;
     let standard = state.app.pipelines.standard_path(caller.tenant, &key, at.known_position).await?;
     let (state, caller, definition) = (&state, &caller, &definition);
     let run = |at, filter, window| -> BoxFuture<'_, Result<PathsReport, Problem>> {
-        let query = PathsQuery { at, window, filter, ending, offset, limit, standard: standard.clone() };
+        let query =
+            PathsQuery { at, window, filter, ending, offset, limit, standard: standard.clone(), spans };
         Box::pin(async move {
             let mut dwell = state.app.projections.dwell(caller.tenant).await?;
             Ok(dwell.paths(&definition.pipeline, &definition.versions, &query).await?)
         })
     };
     let of = ReportOf::customers(state, caller, definition);
-    let body = grouped(of, keys, (at, filter, window), &run).await?;
-    Ok(AsOfResponse { position: body.report.position, body })
+    let body = split(of, &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

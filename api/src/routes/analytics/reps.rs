@@ -7,8 +7,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::groups::ReportOf;
-use super::split::{Split, SplitWindowParams, split};
+use super::split::{Split, SplitWindowParams, split_of_one};
 use super::{days, definitions, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -106,11 +105,8 @@ pub(super) async fn reps(
             Ok(state.app.projections.reports(caller.tenant).await?.reps(definitions, &query).await?)
         })
     };
-    let body = match definitions.as_slice() {
-        [only] => split(ReportOf::customers(state, caller, only), &asked, (at, filter), &run).await?,
-        _ if asked.is_split() => return Err(Problem::missing_parameter("pipeline")),
-        _ => Split::whole(run(at, filter, window).await?),
-    };
+    let of = (state, caller, &definitions[..]);
+    let body = split_of_one(of, &asked, (at, filter), &run).await?;
     Ok(AsOfResponse { position: body.report().position, body })
 }
 

@@ -5,14 +5,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::groups::{GroupReport, ReportOf, Run, divide, keys_of};
+use crate::app::Caller;
 use crate::domain::Label;
 use crate::domain::pipeline::version::{Publication, Versions};
 use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
+use crate::projections::reports::Definition;
 use crate::projections::reports::compare::{Comparable, Difference, with_q_values};
 use crate::projections::reports::groups::GroupKey;
 use crate::projections::{AsOf, CohortFilter};
+use crate::routes::AppState;
 use crate::routes::filter::window_of;
 
 /// The time window, and how the report is divided or held beside another one.
@@ -111,11 +114,21 @@ impl SplitWindowParams {
 
     /// Whether the report will be compared with another.
     pub(super) fn compares(&self) -> bool {
-        self.compare_from.is_some() || self.compare_to.is_some() || self.compare_version.is_some()
+        self.compare_parameter().is_some()
+    }
+
+    /// The first parameter that asks for a comparison.
+    pub(super) fn compare_parameter(&self) -> Option<&'static str> {
+        let given = [
+            ("compare_from", self.compare_from.is_some()),
+            ("compare_to", self.compare_to.is_some()),
+            ("compare_version", self.compare_version.is_some()),
+        ];
+        given.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
     }
 
     /// Whether more than the report itself was asked for.
-    pub(super) fn is_split(&self) -> bool {
+    fn is_split(&self) -> bool {
         self.group_by.is_some() || self.compares()
     }
 
@@ -134,7 +147,8 @@ impl SplitWindowParams {
         Ok(Some(window_of("compare_to", self.compare_from, to)?))
     }
 
-    fn keys(&self) -> Result<Vec<GroupKey>, Problem> {
+    /// By what; nothing where the report is not divided.
+    pub(super) fn keys(&self) -> Result<Vec<GroupKey>, Problem> {
         keys_of(self.group_by.as_deref())
     }
 }
@@ -181,7 +195,7 @@ pub(super) struct Split<R> {
 
 impl<R> Split<R> {
     /// The report alone.
-    pub(super) fn whole(report: R) -> Self {
+    fn whole(report: R) -> Self {
         Self { report, groups: None, compared: None, compared_versions: None }
     }
 
@@ -227,6 +241,20 @@ pub(super) async fn split<R: Comparable>(
     Ok(Split { report, groups: groups.map(|_| grouped), compared: beside, compared_versions })
 }
 
+/// The same of a report that may be of several pipelines: only that of one is divided, or compared.
+pub(super) async fn split_of_one<R: Comparable>(
+    (state, caller, definitions): (&AppState, &Caller, &[Definition]),
+    asked: &SplitWindowParams,
+    (at, filter): (AsOf, CohortFilter),
+    run: Run<'_, R>,
+) -> Result<Split<R>, Problem> {
+    match definitions {
+        [only] => split(ReportOf::customers(state, caller, only), asked, (at, filter), run).await,
+        _ if asked.is_split() => Err(Problem::missing_parameter("pipeline")),
+        _ => Ok(Split::whole(run(at, filter, asked.window()?).await?)),
+    }
+}
+
 fn compare<R: Comparable>(report: &R, other: R) -> Compared<R> {
     Compared { differences: report.differences(&other), report: other, difference: None }
 }
@@ -236,6 +264,6 @@ fn judge<'a, R: 'a>(compared: impl Iterator<Item = &'a mut Compared<R>>) {
     let mut all: Vec<&mut Compared<R>> = compared.collect();
     with_q_values(all.iter_mut().flat_map(|compared| &mut compared.differences));
     for compared in all {
-        compared.difference = compared.differences.iter().find(|one| one.stage.is_none()).cloned();
+        compared.difference = compared.differences.iter().find(|one| one.is_of_the_whole()).cloned();
     }
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::CustomerCommand;
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::domain::customer::Command as DomainCommand;
 use crate::domain::customer::command::{Proposal, Propose, ProposedCommand};
 use crate::domain::customer::event::{AgentModel, Proposable};
@@ -112,7 +112,7 @@ pub(super) fn proposal(kind: Proposable, body: &Value, ids: &dyn Fn() -> Uuid) -
 pub(super) async fn propose(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Id(customer): Id,
     Command { body, meta }: Command<ProposalBody>,
 ) -> Result<Accepted, Problem> {

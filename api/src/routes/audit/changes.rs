@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::DocumentLine;
 use crate::app::{AppError, Caller};
-use crate::audit::{self, Change, Found, OriginKind, Search};
+use crate::audit::{self, Change, FindingPage, OriginKind, Search};
 use crate::auth::Authority;
 use crate::domain::instant::text;
 use crate::domain::{Label, Language};
@@ -260,7 +260,7 @@ fn streamed(
     (headers, Body::from_stream(pages)).into_response()
 }
 
-fn write(found: &Found, format: Format, origin: &str, chunk: &mut Vec<u8>) {
+fn write(found: &FindingPage, format: Format, origin: &str, chunk: &mut Vec<u8>) {
     for finding in &found.findings {
         match format {
             Format::Csv => chunk.extend(audit::row(&finding.change)),

@@ -13,6 +13,7 @@ use super::changes::position;
 use crate::app::{AppError, Caller, decode_customer_event};
 use crate::audit::{self, Finding, Search};
 use crate::auth::Authority;
+use crate::auth::disclosure::reads_people;
 use crate::domain::customer::CustomerEvent;
 use crate::domain::customer::event::{LegalHoldPlaced, LegalHoldReleased};
 use crate::domain::tags;
@@ -20,10 +21,11 @@ use crate::eventstore::{Position, QueryItem};
 use crate::http::answer::List;
 use crate::http::{Page, Query};
 use crate::problem::Problem;
+use crate::projections::AsOf;
 use crate::routes::AppState;
 
 /// How many releases are read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// Whose holds.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -40,6 +42,8 @@ pub(super) struct LegalHoldReply {
     id: Uuid,
     /// The customer.
     customer: Uuid,
+    /// What the customer is called now; null where no name is known, and to those who read none.
+    customer_name: Option<String>,
     /// On what ground.
     #[schema(example = "Case 4 O 112/26")]
     ground: String,
@@ -86,10 +90,30 @@ pub(super) async fn list(
     let (limit, below) = (page.limit()? as usize, page.cursor().map(position).transpose()?);
     let found = audit::page(&state.app, &caller, &search, below, limit).await?;
     let customers: Vec<Uuid> = found.findings.iter().filter_map(|finding| finding.change.customer).collect();
-    let mut releases = releases(&state, &caller, customers).await?;
     let now = (state.app.clock)();
-    let items = found.findings.into_iter().filter_map(|finding| reply(finding, &mut releases, now)).collect();
+    let names = names(&state, &caller, &customers, now).await;
+    let mut releases = releases(&state, &caller, customers).await?;
+    let told = |finding| reply(finding, &mut releases, now);
+    let mut items: Vec<LegalHoldReply> = found.findings.into_iter().filter_map(told).collect();
+    items.iter_mut().for_each(|hold| hold.customer_name = names.get(&hold.customer).cloned());
     Ok(Json(List { items, next_cursor: found.next.map(|next| next.to_string()) }))
+}
+
+/// What customers are called. Holds stand in the log, and are told as well while the read models are folded: without names then.
+async fn names(
+    state: &AppState,
+    caller: &Caller,
+    customers: &[Uuid],
+    now: DateTime<Utc>,
+) -> HashMap<Uuid, String> {
+    if !reads_people(&caller.actor) {
+        return HashMap::new();
+    }
+    let at = AsOf { effective_at: now, known_at: now, known_position: None };
+    match state.app.projections.reports(caller.tenant).await {
+        Ok(mut reports) => reports.names(customers, &at).await.unwrap_or_default(),
+        Err(_) => HashMap::new(),
+    }
 }
 
 /// The releases of the holds of some customers, by the holds.
@@ -111,7 +135,8 @@ async fn releases(
     }
     let (mut after, head) = (0, state.app.store.head(caller.tenant).await?.position);
     loop {
-        let entries = state.app.store.read_matching(caller.tenant, &query, after, head, PAGE).await?;
+        let entries =
+            state.app.store.read_matching(caller.tenant, &query, after, head, ENTRIES_PER_PAGE).await?;
         let Some(last) = entries.last() else { return Ok(releases) };
         after = last.position;
         for entry in &entries {
@@ -139,6 +164,7 @@ fn reply(
     Some(LegalHoldReply {
         id: placed.hold,
         customer: change.customer?,
+        customer_name: None,
         ground: placed.ground,
         until: placed.until,
         in_force,

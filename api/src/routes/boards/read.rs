@@ -80,36 +80,26 @@ pub(super) async fn read(
     RequestedLanguage(language): RequestedLanguage,
     Query(shown, who, as_of, page): Query<BoardParams, CustomerFilterParams, AsOfParams, Page>,
 ) -> Result<AsOfResponse<BoardReport>, Problem> {
-    let _ = state.app.pipelines.find(caller.tenant, &key, None).await?;
     let limit = page.limit()? as usize;
     let stage = shown.stage.clone();
     if page.cursor().is_some() && stage.is_none() {
         let message = Label::new("使用 cursor 时必须同时给出 stage。", "cursor requires stage.");
         return Err(Problem::invalid_value("cursor", message));
     }
-    known::stages(&state, &caller, Some(&key), stage.clone()).await?;
     // A board of the past is made of two read models; of now, another one says what must be done next.
     let beside = if as_of.is_now() { "work" } else { "dwell" };
     as_of.wait(&state, &caller, beside).await?;
     let at = as_of.at(&state, &caller, "board").await?;
     let pipeline = state.app.pipelines.definition_then(caller.tenant, &key, &at).await?.pipeline;
+    known::stages(&state, &caller, Some(&key), stage.clone()).await?;
     let cursor = page.cursor().map(str::to_owned);
     let filter = who.filter(&state, &caller, &at).await?;
     let query =
         BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit, by_value: shown.sort.by_value() };
-    let names = Names::new(&state, &caller, language).await?;
-    // What the definition shown has is called as it says; the rest as others do.
-    let name = |stage: &str, sub_status: Option<&str>| {
-        let shown = pipeline.stage(stage);
-        let then = match sub_status {
-            None => shown.map(|shown| &shown.name),
-            Some(id) => shown.and_then(|shown| shown.sub_status(id)).map(|shown| &shown.name),
-        };
-        let others = || match sub_status {
-            None => names.stage(&key, stage),
-            Some(id) => names.sub_status(&key, stage, id),
-        };
-        then.map(|name| name.text(language).to_owned()).or_else(others)
+    let names = Names::new(&state, &caller, language).await?.of_shown(pipeline.clone());
+    let name = |stage: &str, sub_status: Option<&str>| match sub_status {
+        None => names.stage(&key, stage),
+        Some(id) => names.sub_status(&key, stage, id),
     };
     let mut report = state
         .app

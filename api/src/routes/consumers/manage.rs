@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{BegunReply, ConsumerReply, Start, managed};
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::http::answer::List;
 use crate::http::{Bodiless, Command, Key, Page, Query};
 use crate::outbound::NewConsumer;
@@ -53,7 +53,7 @@ pub(super) struct ResetBody {
 pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Command { body, meta }: Command<NewConsumerBody>,
 ) -> Result<(StatusCode, Json<BegunReply>), Problem> {
     let types = known::types_named("types", body.types.iter().map(String::as_str).collect())?;
@@ -113,7 +113,7 @@ pub(super) async fn get(
 pub(super) async fn remove(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Key(name): Key,
     Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {
@@ -138,7 +138,7 @@ pub(super) async fn remove(
 pub(super) async fn reset(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Key(name): Key,
     Command { body, meta }: Command<ResetBody>,
 ) -> Result<Json<BegunReply>, Problem> {

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::documents::NewDocument;
-use crate::domain::customer::command::Shown;
+use crate::domain::customer::command::SuppliedEvidence;
 use crate::domain::customer::event;
 
 /// A document by reference.
@@ -21,10 +21,14 @@ pub(crate) struct Evidence {
 }
 
 /// What is shown by evidence and by documents that are added with it; `ids` gives these their ids.
-pub(crate) fn shown(evidence: Vec<Evidence>, documents: Vec<NewDocument>, ids: &dyn Fn() -> Uuid) -> Shown {
+pub(crate) fn shown(
+    evidence: Vec<Evidence>,
+    documents: Vec<NewDocument>,
+    ids: &dyn Fn() -> Uuid,
+) -> SuppliedEvidence {
     let evidence = evidence.into_iter();
     let evidence =
         evidence.map(|Evidence { kind, reference, sha256 }| event::Evidence { kind, reference, sha256 });
     let documents = documents.into_iter().map(|document| document.command(ids()));
-    Shown { evidence: evidence.collect(), documents: documents.collect() }
+    SuppliedEvidence { evidence: evidence.collect(), documents: documents.collect() }
 }

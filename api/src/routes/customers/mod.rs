@@ -14,6 +14,7 @@ pub(super) mod purchases;
 mod read;
 pub(super) mod register;
 mod risk;
+mod rotate_key;
 mod scores;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -34,6 +35,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(purchases::purchases))
         .routes(routes!(risk::flag))
         .routes(routes!(erase::erase))
+        .routes(routes!(rotate_key::rotate))
         .routes(routes!(legal_holds::place))
         .routes(routes!(legal_holds::release))
 }

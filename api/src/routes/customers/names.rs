@@ -30,6 +30,8 @@ pub(in crate::routes) async fn next_contacts(
 pub(in crate::routes) struct Names {
     pipelines: Arc<BTreeMap<String, Arc<Pipeline>>>,
     versions: Arc<BTreeMap<String, Arc<Versions>>>,
+    /// A definition that is shown: what it has is called as it says.
+    shown: Option<Arc<Pipeline>>,
     language: Language,
 }
 
@@ -41,10 +43,16 @@ impl Names {
         language: Language,
     ) -> Result<Self, Problem> {
         let InForce { pipelines, versions } = state.app.pipelines.in_force(caller.tenant, None).await?;
-        Ok(Self { pipelines, versions, language })
+        Ok(Self { pipelines, versions, shown: None, language })
     }
 
-    /// What a stage is called: by the version in force, else by the last that had it; none where none ever had.
+    /// The names where a definition is shown: as it has them, and the rest as the latest versions do.
+    pub(in crate::routes) fn of_shown(self, shown: Arc<Pipeline>) -> Self {
+        Self { shown: Some(shown), ..self }
+    }
+
+    /// What a stage is called: by the definition shown, else by the version in force, else by the last that had it; none where none
+    /// ever had.
     pub(in crate::routes) fn stage(&self, pipeline: &str, stage: &str) -> Option<String> {
         let found = self.find(pipeline, |version| version.stage(stage))?;
         Some(found.name.text(self.language).to_owned())
@@ -108,8 +116,9 @@ impl Names {
     }
 
     fn find<'a, T>(&'a self, pipeline: &str, of: impl Fn(&'a Pipeline) -> Option<&'a T>) -> Option<&'a T> {
-        let current = self.pipelines.get(pipeline).and_then(|version| of(version));
+        let shown = self.shown.as_deref().filter(|shown| shown.key == pipeline).and_then(&of);
+        let current = || of(self.pipelines.get(pipeline)?);
         let former = || self.versions.get(pipeline)?.all().iter().rev().find_map(|known| of(&known.pipeline));
-        current.or_else(former)
+        shown.or_else(current).or_else(former)
     }
 }

@@ -21,7 +21,7 @@ use crate::app::{App, AppError};
 use crate::eventstore::{Position, TenantId};
 
 /// How many entries are read at a time.
-pub(super) const PAGE: u32 = 200;
+pub(super) const ENTRIES_PER_PAGE: u32 = 200;
 /// How much is kept for the streams of one tenant.
 const LIMITS: Limits = Limits { entries: 8_192, bytes: 64 * 1024 * 1024 };
 /// How much of the past a new feed begins with: streams that were cut off together resume from it together.
@@ -125,7 +125,7 @@ impl Feed {
 impl Shared {
     /// Reads the page after a position.
     async fn read(&self, after: Position) -> Result<Arc<SharedPage>, AppError> {
-        let entries = self.app.store.read(self.tenant, after, PAGE).await?;
+        let entries = self.app.store.read(self.tenant, after, ENTRIES_PER_PAGE).await?;
         metrics::counter!("waymark_stream_reads_total").increment(1);
         metrics::counter!("waymark_stream_entries_read_total").increment(entries.len() as u64);
         Ok(Arc::new(SharedPage::of(self.tenant, entries)?))
@@ -173,7 +173,7 @@ async fn read_on(shared: &Shared) {
                 }
                 match taken {
                     0 => wait(&mut head).await,
-                    full if full == PAGE as usize => {}
+                    full if full == ENTRIES_PER_PAGE as usize => {}
                     _ => tokio::time::sleep(GATHER).await,
                 }
             }

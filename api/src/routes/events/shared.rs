@@ -15,11 +15,11 @@ pub(super) struct SharedPage {
     tenant: TenantId,
     items: Vec<Item>,
     /// The documents with their personal fields opened, where they have any; made when first asked for.
-    opened: OnceCell<Vec<Option<Opened>>>,
+    opened: OnceCell<Vec<Option<OpenedDocument>>>,
 }
 
 /// A document with its personal fields opened.
-pub(super) struct Opened {
+pub(super) struct OpenedDocument {
     pub(super) document: Value,
     text: Box<str>,
     /// Whether there is anything in it that is masked for those who have not claimed the customer.
@@ -99,11 +99,13 @@ impl SharedPage {
     ///
     /// # Errors
     /// When a key cannot be read.
-    pub(super) async fn opened(&self, app: &App) -> Result<&[Option<Opened>], AppError> {
+    pub(super) async fn opened(&self, app: &App) -> Result<&[Option<OpenedDocument>], AppError> {
         let opened = self.opened.get_or_try_init(async || {
             let entries: Vec<&Entry> = self.items.iter().map(|item| &item.entry).collect();
             let documents = app.documents(self.tenant, &entries).await?;
-            Ok::<_, AppError>(documents.into_iter().map(|document| document.map(Opened::of)).collect())
+            Ok::<_, AppError>(
+                documents.into_iter().map(|document| document.map(OpenedDocument::of)).collect(),
+            )
         });
         Ok(opened.await?)
     }
@@ -136,7 +138,7 @@ impl Item {
     }
 
     /// Writes it as a server-sent event, opened or as it is stored.
-    pub(super) fn write(&self, opened: Option<&Opened>, to: &mut Vec<u8>) {
+    pub(super) fn write(&self, opened: Option<&OpenedDocument>, to: &mut Vec<u8>) {
         self.write_text(opened.map_or(&self.entry.bytes[..], |opened| opened.text.as_bytes()), to);
     }
 
@@ -149,7 +151,7 @@ impl Item {
     }
 }
 
-impl Opened {
+impl OpenedDocument {
     fn of(document: Value) -> Self {
         let data = document.get("data");
         let mut masked = data.cloned();

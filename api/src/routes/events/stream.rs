@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::feed::{Feed, PAGE};
+use super::feed::{ENTRIES_PER_PAGE, Feed};
 use super::shared::{Filter, SharedPage};
 use super::window::Next;
 use crate::app::{AppError, Caller};
@@ -176,8 +176,9 @@ impl Follower {
             Next::Before(before) => {
                 let store = &self.state.app.store;
                 let tenant = self.caller.tenant;
-                let entries = store.read_matching(tenant, &self.query, self.after, before, PAGE).await?;
-                let is_all = entries.len() < PAGE as usize;
+                let entries =
+                    store.read_matching(tenant, &self.query, self.after, before, ENTRIES_PER_PAGE).await?;
+                let is_all = entries.len() < ENTRIES_PER_PAGE as usize;
                 let page = SharedPage::of(tenant, entries)?;
                 let step = self.take(&page).await?;
                 // A page that is not full has looked at everything up to there.

@@ -1,5 +1,6 @@
 //! Imports of customers and histories from files.
 
+mod columns;
 mod params;
 mod progress;
 mod registry;
@@ -17,6 +18,7 @@ pub use registry::Imports;
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(start::start))
+        .routes(routes!(columns::columns))
         .routes(routes!(start::customers))
         .routes(routes!(progress::progress))
         .routes(routes!(undo::undo))

@@ -92,7 +92,7 @@ pub(super) struct ImportParams {
     /// The encoding, where the file does not tell it.
     #[param(example = "gb18030")]
     encoding: Option<String>,
-    /// The sheet of a workbook; the first one without it.
+    /// The sheet of a workbook; without it the first one with the column of `case`, or the first one.
     sheet: Option<String>,
     /// The IANA time zone of times without an offset; that of the pipeline's default pool without it.
     #[param(example = "Asia/Shanghai")]

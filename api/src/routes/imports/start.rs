@@ -129,7 +129,7 @@ async fn import(
 }
 
 /// Insists that the body is a file of a sort that is read.
-fn require_file(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn require_file(headers: &HeaderMap) -> Result<(), Problem> {
     let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match MEDIA_TYPES.contains(&media_type.as_str()) {

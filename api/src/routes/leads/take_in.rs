@@ -26,8 +26,7 @@ const MOST: usize = 1_000;
 /// The outcome of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = LeadOutcome)]
-pub(super) enum Fate {
+pub(super) enum LeadOutcome {
     /// It is a new customer.
     Created,
     /// It is a customer who was known; its history has the further source.
@@ -42,7 +41,7 @@ pub(super) struct LeadReply {
     /// The index of the lead, from 0.
     index: usize,
     /// The outcome.
-    outcome: Fate,
+    outcome: LeadOutcome,
     /// The HTTP status of the lead as a single request: 201, 200, or that of the problem.
     #[schema(example = 201)]
     status: u16,
@@ -173,7 +172,7 @@ async fn one(
 
 fn taken(index: usize, accepted: Accepted) -> (StatusCode, LeadReply) {
     let status = accepted.status();
-    let outcome = if status == StatusCode::CREATED { Fate::Created } else { Fate::Duplicate };
+    let outcome = if status == StatusCode::CREATED { LeadOutcome::Created } else { LeadOutcome::Duplicate };
     let mut accepted = accepted;
     let customer_id = accepted.resource.get("id").cloned();
     let mut said = |name: &str| accepted.resource.remove(name).filter(|value| !value.is_null());
@@ -201,7 +200,7 @@ fn refused(index: usize, problem: &Problem, reader: &Reader) -> LeadReply {
     let document = problem.document(reader.language, "/v1/leads", &reader.trace_id.to_string());
     LeadReply {
         index,
-        outcome: Fate::Refused,
+        outcome: LeadOutcome::Refused,
         status: document.status,
         customer_id: None,
         score: None,

@@ -49,7 +49,7 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     if state.stop.is_cancelled() {
         return Err(Problem::stopping());
     }
-    state.app.store.tenants().await?;
+    state.app.store.answers().await?;
     if *state.app.store.intake().borrow() != Intake::Open {
         return Err(Problem::log_not_writable());
     }

@@ -25,6 +25,8 @@ const ELSEWHERE: [&str; 8] = [
     // A file, and a manifest with the hashes of one log; the filter is that of the reports.
     "get /v1/exports/{kind} owner",
 ];
+/// Where a name that means something else names somebody.
+const SOMETIMES: [(&str, &str); 1] = [("get /v1/losses/{pipeline}/customers", "value")];
 /// The names of all other texts that requests have, but for those of a profile, none of which names anybody. A text that is new
 /// is looked at, and named here or above.
 const OTHERS: &[&str] = &[
@@ -264,6 +266,11 @@ fn questions() -> Vec<Sample> {
         question("get /v1/tasks", "", true),
         question("get /v1/reminders", "", true),
         question("get /v1/reps", "", true),
+        Sample {
+            name: "value",
+            path: "/v1/losses/landian-6/customers?by=rep&value={}".to_owned(),
+            ..question("get /v1/losses/{pipeline}/customers", "", true)
+        },
         // Anyone may have acted: rules, imports and operators, whom no other route knows, among them.
         Sample {
             name: "actor",
@@ -360,7 +367,9 @@ async fn every_text_of_a_request_is_known_to_name_somebody_or_not() {
     let named = requested.into_iter().filter(|(operation, name)| {
         // Anyone who acts is named on every route alike, and has a test of its own.
         let elsewhere = ELSEWHERE.contains(&format!("{operation} {name}").as_str());
-        PEOPLE.contains(&name.as_str()) && name != "Waymark-Actor" && !elsewhere
+        let is_somebody =
+            PEOPLE.contains(&name.as_str()) || SOMETIMES.contains(&(operation.as_str(), name.as_str()));
+        is_somebody && name != "Waymark-Actor" && !elsewhere
     });
     let sampled = commands().into_iter().chain(questions());
     let sampled: BTreeSet<(String, String)> =
@@ -454,4 +463,76 @@ async fn nobody_is_refused_by_name_where_nothing_would_come_of_it() {
     let team = json!({"key": "north", "name": {"zh": "北区", "en": "North"}, "members": ["qian"]});
     assert_eq!(scene.bench.post(&scene.admin, "/v1/admin/teams", &team).await.status, 200);
     assert_eq!(scene.bench.get(&scene.admin, "/v1/tasks?owner=rep:qian").await.status, 200);
+}
+
+#[tokio::test]
+async fn files_downloads_and_paths_understand_a_name_in_either_form() {
+    let scene = Scene::new().await;
+    let file =
+        "id,state,at,whose,by\na,New,2025-01-01T00:00:00Z,rep:li,rep:li\nb,Won,2025-01-01T00:00:00Z,li,li\n";
+    let path = "/v1/imports?pipeline=past&case=id&status=state&time=at&owner=whose&actor=by&won=Won";
+    let imported = scene.bench.call(Method::POST, path).key(&scene.admin).body("text/csv", file).send().await;
+    assert!(imported.status.is_success(), "{}", imported.text);
+    scene.bench.catch_up().await;
+    let of_li = async |path: &str| {
+        let [short, long] = REP.map(|name| format!("{path}{name}"));
+        let short = scene.bench.get(&scene.admin, &short).await;
+        // A download is an event, and the next one waits for it.
+        scene.bench.catch_up().await;
+        let long = scene.bench.get(&scene.admin, &long).await;
+        assert_eq!((short.status.as_u16(), &short.text), (200, &long.text), "{path}");
+        short.text.lines().count()
+    };
+    assert_eq!(
+        of_li("/v1/exports/customers?format=ndjson&owner=").await,
+        3,
+        "li's own, and those of the file"
+    );
+    assert!(of_li("/v1/audit/export?actor=").await > 0);
+    for name in REP {
+        let member = json!({"actor": "rep:li", "roles": ["rep"]});
+        assert!(scene.bench.post(&scene.admin, "/v1/admin/members", &member).await.status.is_success());
+        let path = format!("/v1/admin/members/{name}");
+        let gone = scene.bench.call(Method::DELETE, &path).key(&scene.admin).send().await;
+        assert!(gone.status.is_success(), "{name}: {}", gone.text);
+        let left = scene.bench.get(&scene.admin, "/v1/admin/members").await.json();
+        assert!(!left.to_string().contains("rep:li"), "{name}: {left}");
+    }
+}
+
+#[tokio::test]
+async fn a_team_that_is_not_there_is_refused_by_name_wherever_one_is_asked_for() {
+    let scene = Scene::new().await;
+    let document = scene.bench.call(Method::GET, "/openapi.json").send().await.json();
+    let filters = requested(&document).into_iter().filter(|(_, name)| name == "team");
+    let mut others = Vec::new();
+    for (operation, _) in filters {
+        let samples = questions();
+        let sample = samples.iter().find(|one| one.operation == operation && one.name == "owner");
+        let Some(sample) = sample else {
+            others.push(operation);
+            continue;
+        };
+        let sample =
+            Sample { path: sample.path.replace("owner={}", "team={}"), body: sample.body.clone(), ..*sample };
+        let refused = scene.send(&sample, "nobody-here").await.problem(422, "unknown-team");
+        assert_eq!(refused["violations"][0]["field"], "team", "{operation}");
+    }
+    // A download is asked below, bodies by tests of theirs.
+    assert_eq!(
+        others,
+        [
+            "get /v1/exports/{kind}",
+            "post /v1/admin/intake",
+            "post /v1/admin/robots",
+            "post /v1/pipelines/{key}/versions",
+        ]
+    );
+    for format in ["ndjson", "csv"] {
+        let path = format!("/v1/exports/customers?format={format}&team=nobody-here");
+        let refused = scene.bench.get(&scene.admin, &path).await.problem(422, "unknown-team");
+        assert_eq!(refused["violations"][0]["field"], "team");
+    }
+    let robot = json!({"kind": "wecom", "key": "k", "team": "nobody-here"});
+    scene.bench.post(&scene.admin, "/v1/admin/robots", &robot).await.problem(422, "unknown-team");
 }

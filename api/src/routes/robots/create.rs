@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::list::RobotReply;
 use crate::app::Caller;
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::domain::{Label, Language};
 use crate::http::answer::Recorded;
 use crate::http::{Command, RepName};
@@ -95,7 +95,7 @@ pub(super) struct NewRobotReply {
 pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Command { body, meta }: Command<NewRobotBody>,
 ) -> Result<(StatusCode, Json<NewRobotReply>), Problem> {
     // A team may be gone since the first time: what is answered again is not examined again.

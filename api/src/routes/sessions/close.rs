@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::http::Bodiless;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -23,7 +23,7 @@ use crate::routes::AppState;
 pub(super) async fn close(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {
     let id = shown.name.strip_prefix("session:").and_then(|id| id.parse::<Uuid>().ok());

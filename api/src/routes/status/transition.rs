@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::app::CustomerCommand;
 use crate::auth::Authority;
-use crate::domain::customer::command::{self, Command as DomainCommand, Shown};
+use crate::domain::customer::command::{self, Command as DomainCommand, SuppliedEvidence};
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
@@ -65,7 +65,7 @@ impl Move {
     /// The command; `ids` gives documents their ids.
     pub(crate) fn request(self, ids: &dyn Fn() -> Uuid) -> CommandRequest {
         let body = self;
-        let Shown { evidence, documents } = shown(body.evidence, body.documents, ids);
+        let SuppliedEvidence { evidence, documents } = shown(body.evidence, body.documents, ids);
         let transition = command::Transition {
             to: body.to,
             pipeline: body.pipeline,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::description;
 use super::list::WebhookReply;
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::http::Command;
 use crate::http::answer::EventRef;
 use crate::outbound::NewWebhook;
@@ -63,7 +63,7 @@ pub(super) struct NewWebhookReply {
 pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Command { body, meta }: Command<NewWebhookBody>,
 ) -> Result<(StatusCode, Json<NewWebhookReply>), Problem> {
     let new = NewWebhook {

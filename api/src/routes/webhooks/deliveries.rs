@@ -12,7 +12,7 @@ use crate::app::Caller;
 use crate::auth::Authority;
 use crate::http::answer::List;
 use crate::http::{Id, Page, Query};
-use crate::outbound::endpoint::{Delivery, State as Fate};
+use crate::outbound::endpoint::{Delivery, State as DeliveryState};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
@@ -23,7 +23,7 @@ use crate::routes::AppState;
 #[into_params(parameter_in = Query)]
 pub(in crate::routes) struct ListDeliveriesParams {
     /// Only deliveries in this state.
-    state: Option<Fate>,
+    state: Option<DeliveryState>,
 }
 
 /// The delivery of one event to one receiver.
@@ -37,7 +37,7 @@ pub(in crate::routes) struct DeliveryReply {
     /// Its place in the log.
     position: u64,
     /// The state of the delivery.
-    state: Fate,
+    state: DeliveryState,
     /// The number of attempts.
     attempts: u32,
     /// When the next attempt is due; null if there is none.

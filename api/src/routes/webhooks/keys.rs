@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::list::WebhookReply;
 use super::{WEBHOOK, found};
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::http::answer::{EventRef, Recorded};
 use crate::http::{Command, Id};
 use crate::problem::Problem;
@@ -60,7 +60,7 @@ pub(super) struct EnabledWebhook {
 pub(super) async fn rotate(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Id(id): Id,
     Command { meta, .. }: Command<Empty>,
 ) -> Result<Json<RotatedReply>, Problem> {
@@ -88,7 +88,7 @@ pub(super) async fn rotate(
 pub(super) async fn enable(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Id(id): Id,
     Command { meta, .. }: Command<Empty>,
 ) -> Result<(StatusCode, Json<EnabledWebhook>), Problem> {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::WEBHOOK;
-use crate::auth::{Authority, Shown};
+use crate::auth::{Authority, PresentedCredential};
 use crate::http::answer::{List, aged};
 use crate::http::{Bodiless, Id, Page, Query};
 use crate::outbound::endpoint::Endpoint;
@@ -95,7 +95,7 @@ pub(super) async fn list(
 pub(super) async fn remove(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    shown: Shown,
+    shown: PresentedCredential,
     Id(id): Id,
     Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {

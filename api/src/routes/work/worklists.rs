@@ -174,15 +174,21 @@ pub(super) async fn worklist(
         }
         _ => None,
     };
-    let mut work = state.app.projections.work(caller.tenant).await?;
+    let (projections, tenant) = (&state.app.projections, caller.tenant);
     let found = match (contacts, then) {
-        (Some(expecting), None) => work.contacts(&expecting, after, limit).await?,
-        (Some(expecting), Some(at)) => work.contacts_then(&expecting, (&pipelines, at), after, limit).await?,
+        (Some(expecting), None) => projections.work(tenant).await?.contacts(&expecting, after, limit).await?,
+        (Some(expecting), Some(at)) => {
+            let mut work = projections.work(tenant).await?;
+            work.contacts_then(&expecting, (&pipelines, at), after, limit).await?
+        }
         (None, then) => {
             let stages = stages(&pipelines, &asked, list, now, &whose)?;
             match then {
-                None => work.long_standing(&stages, after, limit).await?,
-                Some(at) => work.long_standing_then(&stages, (&pipelines, at), after, limit).await?,
+                None => projections.standings(tenant).await?.long_standing(&stages, after, limit).await?,
+                Some(at) => {
+                    let mut work = projections.work(tenant).await?;
+                    work.long_standing_then(&stages, (&pipelines, at), after, limit).await?
+                }
             }
         }
     };

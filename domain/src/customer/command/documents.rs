@@ -21,7 +21,7 @@ pub struct AddDocument {
 
 /// What a command shows of what the stage wants that it leads to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Shown {
+pub struct SuppliedEvidence {
     /// What it names.
     pub evidence: Vec<Evidence>,
     /// Documents added with it; those that the stage takes are evidence.

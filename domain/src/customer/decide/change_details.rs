@@ -32,7 +32,7 @@ fn reads_what_it_replaces(
 ) -> Vec<Violation> {
     let masked = Disclosure::to(context.actor, &customer.owner) == Disclosure::Masked && !context.import;
     let replaced = [
-        ("contacts", customer.has_contacts && command.contacts.is_some()),
+        ("contacts", !customer.contact_kinds.is_empty() && command.contacts.is_some()),
         ("channel_ids", customer.has_channel_ids && command.profile.channel_ids.is_some()),
     ];
     let replaced = replaced.into_iter().filter(|(_, replaced)| masked && *replaced);

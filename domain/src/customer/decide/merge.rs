@@ -12,7 +12,7 @@ use crate::customer::command::{Merge, Unmerge};
 use crate::customer::event::{
     Absorbed, ClaimHistory, CustomerEvent, MergedInto, Moved, Reactivated, StagePolicy, Unmerged,
 };
-use crate::customer::known::Known;
+use crate::customer::known::CustomerDetails;
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
 use crate::pipeline::StageType;
@@ -69,7 +69,7 @@ pub(super) fn of_the_other(violations: Vec<Violation>) -> Vec<Violation> {
 pub fn merge(
     survivor: &Customer,
     absorbed: &Customer,
-    known: (&Known, &Known),
+    known: (&CustomerDetails, &CustomerDetails),
     command: &Merge,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
@@ -188,7 +188,7 @@ fn entry(
 pub fn unmerge(
     survivor: &Customer,
     absorbed: &Customer,
-    known: (&Known, &Known),
+    known: (&CustomerDetails, &CustomerDetails),
     command: &Unmerge,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
@@ -231,8 +231,9 @@ mod tests {
     use crate::customer::event::{Claimed, Erased, NextPlan, Released};
 
     /// Nothing is known of either.
-    fn nothing() -> (&'static Known, &'static Known) {
-        static NOTHING: std::sync::LazyLock<Known> = std::sync::LazyLock::new(Known::default);
+    fn nothing() -> (&'static CustomerDetails, &'static CustomerDetails) {
+        static NOTHING: std::sync::LazyLock<CustomerDetails> =
+            std::sync::LazyLock::new(CustomerDetails::default);
         (&NOTHING, &NOTHING)
     }
 
@@ -313,11 +314,15 @@ mod tests {
     fn what_was_known_and_agreed_of_one_alone_is_the_survivors_from_then_on() {
         let plan = NextPlan { at: day(12), text: Personal::Clear("ring back".to_owned()) };
         let tags = vec!["vip".to_owned()];
-        let theirs =
-            Known { tier: Some("A".to_owned()), tags, next_plan: Some(plan.clone()), ..Known::default() };
+        let theirs = CustomerDetails {
+            tier: Some("A".to_owned()),
+            tags,
+            next_plan: Some(plan.clone()),
+            ..CustomerDetails::default()
+        };
         let (ours, absorbed) = (by(li()), other("li", []));
         let survivor = ours.customer.clone().unwrap();
-        let known = (&Known::default(), &theirs);
+        let known = (&CustomerDetails::default(), &theirs);
         let events =
             merge(&survivor, &absorbed, known, &with(StagePolicy::Survivor), &ours.context()).unwrap();
         let after = given([registered_by_li(), events.one[0].event.clone()]).customer.unwrap();

@@ -221,7 +221,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::customer::command::{Amendment, Reactivate, Shown, Transition};
+    use crate::customer::command::{Amendment, Reactivate, SuppliedEvidence, Transition};
     use crate::customer::event::{OnConflict, Registered};
     use crate::pipeline::templates;
     use crate::pipeline::version::{Publication, StageMapping};
@@ -386,7 +386,7 @@ mod tests {
             change: Amendment::Void,
             reason: "a mistake".into(),
             on_conflict: OnConflict::Reject,
-            shown: Shown::default(),
+            shown: SuppliedEvidence::default(),
         };
         let events = story().with_versions(lost).when(void);
         let [first, second] = events_of(events);
@@ -408,7 +408,7 @@ mod tests {
             change: Amendment::Target { to: "contacted".into(), sub_status: None },
             reason: "meant the other".into(),
             on_conflict: OnConflict::Reject,
-            shown: Shown::default(),
+            shown: SuppliedEvidence::default(),
         };
         let corrected = story().with_versions(versions.clone()).when(right).event().event;
         let CustomerEvent::MoveTargetCorrected(said) = &corrected else { panic!("{corrected:?}") };

@@ -28,6 +28,7 @@ mod register;
 mod release;
 mod repeat_inquiry;
 mod risk;
+mod rotate_key;
 mod score;
 mod settle;
 mod signal;
@@ -47,7 +48,7 @@ pub use merge::{PairEvents, merge, unmerge};
 pub use migrate::stage_in_force;
 pub use new_event::NewEvent;
 pub use propose::agent_may_only_propose;
-pub use reconsider::{Said, reconsider};
+pub use reconsider::{MoveContext, reconsider};
 pub use register::description_violations;
 pub use score::{Intaken, raised, scored};
 pub use view::is_counted;
@@ -115,6 +116,7 @@ fn decide_now(
         Command::Erase(command) => erase::decide(known()?, command, context),
         Command::PlaceLegalHold(command) => known().and_then(|_| legal_hold::place(command, context)),
         Command::ReleaseLegalHold(command) => legal_hold::release(state, command, context),
+        Command::RotateKey(command) => rotate_key::decide(state, command, context),
         Command::Withdraw(command) => withdraw::decide(known()?, command, context),
         Command::AddDocument(command) => document::decide(known()?, command, context),
         Command::RecordTransaction(command) => transaction::record(known()?, command, context),

@@ -254,7 +254,7 @@ fn not_on_record(n: usize, given: &Evidence) -> Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::command::{Amendment, Correct, Merge, Reactivate, Register, Shown};
+    use crate::customer::command::{Amendment, Correct, Merge, Reactivate, Register, SuppliedEvidence};
     use crate::customer::decide::spec::*;
     use crate::customer::event::{
         CustomerEvent, Money, OnConflict, Registered, StagePolicy, TransactionRecorded,
@@ -282,7 +282,7 @@ mod tests {
         CustomerEvent::Moved(made)
     }
 
-    fn papers(kind: &str) -> Shown {
+    fn papers(kind: &str) -> SuppliedEvidence {
         let document = AddDocument {
             id: Uuid::from_u128(77),
             kind: kind.to_owned(),
@@ -290,12 +290,12 @@ mod tests {
             reference: "dms-1".to_owned(),
             sha256: "0f".repeat(32),
         };
-        Shown { documents: vec![document], ..Shown::default() }
+        SuppliedEvidence { documents: vec![document], ..SuppliedEvidence::default() }
     }
 
-    fn words(kind: &str, reference: &str) -> Shown {
+    fn words(kind: &str, reference: &str) -> SuppliedEvidence {
         let evidence = vec![Evidence { kind: kind.into(), reference: reference.into(), sha256: None }];
-        Shown { evidence, ..Shown::default() }
+        SuppliedEvidence { evidence, ..SuppliedEvidence::default() }
     }
 
     fn paid() -> CustomerEvent {
@@ -324,9 +324,9 @@ mod tests {
     #[track_caller]
     fn wants_the_receipt<C: Into<crate::customer::Command>>(
         story: impl Fn() -> Spec,
-        command: impl Fn(Shown) -> C,
+        command: impl Fn(SuppliedEvidence) -> C,
     ) {
-        let refusal = story().when(command(Shown::default())).refuses([Code::EvidenceRequired]);
+        let refusal = story().when(command(SuppliedEvidence::default())).refuses([Code::EvidenceRequired]);
         assert_eq!(refusal.violations[0].data["kind"], RECEIPT);
         story().when(command(words(RECEIPT, "in the drawer"))).refuses([Code::UnknownEvidence]);
         story()
@@ -348,7 +348,7 @@ mod tests {
         }
     }
 
-    fn quoted(shown: Shown) -> Register {
+    fn quoted(shown: SuppliedEvidence) -> Register {
         Register { shown, ..registering("quoted") }
     }
 
@@ -356,15 +356,15 @@ mod tests {
     fn a_registration_is_no_way_around_what_a_stage_wants_shown() {
         wants_the_receipt(|| given([]), quoted);
         // The past is told by imports and by those who supervise.
-        given([]).on_import().when(quoted(Shown::default())).event();
-        given([]).by(wang()).when(quoted(Shown::default())).event();
+        given([]).on_import().when(quoted(SuppliedEvidence::default())).event();
+        given([]).by(wang()).when(quoted(SuppliedEvidence::default())).event();
     }
 
     #[test]
     fn nobody_is_asked_at_the_door_of_a_pipeline_but_for_what_the_sub_status_wants() {
         let mut pipeline = templates()[1].install("landian-6");
         pipeline.entry_stage = "quoted".to_owned();
-        given([]).with_pipeline(pipeline.clone()).when(quoted(Shown::default())).event();
+        given([]).with_pipeline(pipeline.clone()).when(quoted(SuppliedEvidence::default())).event();
         pipeline.entry_stage = "need_confirmed".to_owned();
         let interested = |shown| Register {
             sub_status: Some("interested".into()),
@@ -373,7 +373,7 @@ mod tests {
         };
         for actor in [li(), wang()] {
             let spec = || given([]).with_pipeline(pipeline.clone()).by(actor.clone());
-            spec().when(interested(Shown::default())).refuses([Code::EvidenceRequired]);
+            spec().when(interested(SuppliedEvidence::default())).refuses([Code::EvidenceRequired]);
             let [registered, _] = spec().when(interested(papers("intent_stated"))).both();
             assert_eq!(kinds_shown(&registered), ["intent_stated"]);
         }
@@ -393,11 +393,11 @@ mod tests {
         given([]).on_import().when(following(&[])).event();
     }
 
-    fn target(to: &str, shown: Shown) -> Correct {
+    fn target(to: &str, shown: SuppliedEvidence) -> Correct {
         correct(Some(event_id(3)), Amendment::Target { to: to.to_owned(), sub_status: None }, shown)
     }
 
-    fn correct(corrects: Option<Uuid>, change: Amendment, shown: Shown) -> Correct {
+    fn correct(corrects: Option<Uuid>, change: Amendment, shown: SuppliedEvidence) -> Correct {
         Correct {
             corrects,
             change,
@@ -417,8 +417,8 @@ mod tests {
     #[test]
     fn a_corrected_target_is_no_way_around_what_a_stage_wants_shown() {
         wants_the_receipt(paused, |shown| target("quoted", shown));
-        paused().by(wang()).when(target("quoted", Shown::default())).event();
-        paused().when(target("to_reactivate", Shown::default())).event();
+        paused().by(wang()).when(target("quoted", SuppliedEvidence::default())).event();
+        paused().when(target("to_reactivate", SuppliedEvidence::default())).event();
     }
 
     #[test]
@@ -430,7 +430,7 @@ mod tests {
         wants_the_receipt(only, |shown| into("quoted", shown));
         let mut pipeline = templates()[1].install("landian-6");
         pipeline.entry_stage = "quoted".to_owned();
-        only().with_pipeline(pipeline).when(into("quoted", Shown::default())).event();
+        only().with_pipeline(pipeline).when(into("quoted", SuppliedEvidence::default())).event();
     }
 
     #[test]
@@ -442,7 +442,7 @@ mod tests {
             correct(None, change, shown)
         };
         wants_the_receipt(story, step);
-        story().by(wang()).when(step(Shown::default())).event();
+        story().by(wang()).when(step(SuppliedEvidence::default())).event();
     }
 
     #[test]
@@ -457,7 +457,7 @@ mod tests {
             correct(
                 Some(event_id(3)),
                 Amendment::Target { to: "quoted".into(), sub_status },
-                Shown::default(),
+                SuppliedEvidence::default(),
             )
         };
         story().when(finer("comparing_prices")).event();
@@ -481,15 +481,17 @@ mod tests {
             ];
             std::iter::once(in_landian("first_contact")).chain(moves).chain([paid()])
         };
-        let event =
-            given(events()).with_pipeline(deposits()).when(target("quoted", Shown::default())).event();
+        let event = given(events())
+            .with_pipeline(deposits())
+            .when(target("quoted", SuppliedEvidence::default()))
+            .event();
         assert_eq!(kinds_shown(&event.event), [RECEIPT]);
         let void = CustomerEvent::TransactionVoided(TransactionVoided {
             transaction: event_id(4),
             reason: crate::Personal::Sealed,
         });
         let spec = given(events().chain([void])).with_pipeline(deposits());
-        spec.when(target("quoted", Shown::default())).refuses([Code::EvidenceRequired]);
+        spec.when(target("quoted", SuppliedEvidence::default())).refuses([Code::EvidenceRequired]);
     }
 
     #[test]
@@ -498,12 +500,12 @@ mod tests {
             |to: &str, shown| Reactivate { to: to.to_owned(), reason: "a new budget".to_owned(), shown };
         let story = || given([in_landian("first_contact"), within_landian("first_contact", "to_reactivate")]);
         wants_the_receipt(story, |shown| back("quoted", shown));
-        story().by(wang()).when(back("quoted", Shown::default())).event();
-        story().on_import().when(back("quoted", Shown::default())).event();
+        story().by(wang()).when(back("quoted", SuppliedEvidence::default())).event();
+        story().on_import().when(back("quoted", SuppliedEvidence::default())).event();
         let before = [in_landian("first_contact"), paid(), within_landian("first_contact", "to_reactivate")];
         let spec = given(before).with_pipeline(deposits());
         let unmet = [Code::EvidenceRequired, Code::FieldRequired];
-        spec.when(back("quoted", Shown::default())).refuses(unmet);
+        spec.when(back("quoted", SuppliedEvidence::default())).refuses(unmet);
     }
 
     #[test]
@@ -553,7 +555,7 @@ mod tests {
             [within_landian("first_contact", "need_confirmed"), within_landian("need_confirmed", "quoted")];
         let theirs = given(std::iter::once(theirs).chain(moves)).customer.unwrap();
         let command = Merge { absorbed: OTHER, stage_policy: StagePolicy::Furthest, reason: None };
-        let known = crate::customer::known::Known::default();
+        let known = crate::customer::known::CustomerDetails::default();
         let survivor = ours.customer.clone().unwrap();
         let merged =
             crate::customer::decide::merge(&survivor, &theirs, (&known, &known), &command, &ours.context());

@@ -247,7 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::customer::command::{Correct, FollowUp, Note, Plan, Shown, Transition};
+    use crate::customer::command::{Correct, FollowUp, Note, Plan, SuppliedEvidence, Transition};
     use crate::customer::decide::spec::*;
     use crate::customer::event::{AgentModel, OnConflict, Proposable};
     use crate::{Actor, Role};
@@ -403,7 +403,7 @@ mod tests {
             change: Amendment::Void,
             reason: "never happened".to_owned(),
             on_conflict: OnConflict::Reject,
-            shown: Shown::default(),
+            shown: SuppliedEvidence::default(),
         };
         let correct = || proposal(ProposedCommand::Correction(correct.clone()));
         let story = || given([registered_by_li(), proposed(), moved("new_lead", "contacted")]).at(day(3));

@@ -8,7 +8,7 @@ use super::new_event::NewEvent;
 use super::proof::{Proof, wanted_of_who_tells};
 use super::transition::unapproved;
 use super::{decide, guard};
-use crate::customer::command::{AddDocument, Command, Override, Reactivate, Shown, Transition};
+use crate::customer::command::{AddDocument, Command, Override, Reactivate, SuppliedEvidence, Transition};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Violation};
@@ -19,7 +19,7 @@ const SOME_TEXT: &str = "…";
 
 /// What a move said that does not stand in its own event.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Said<'a> {
+pub struct MoveContext<'a> {
     /// The request that it carried out, where it was approved.
     pub asked: Option<&'a TransitionRequested>,
     /// What it brought along for the customer's record: the changed details and the documents that were recorded with it.
@@ -34,7 +34,7 @@ pub struct Said<'a> {
 pub fn reconsider(
     customer: Option<&Customer>,
     recorded: &Recorded<CustomerEvent>,
-    said: Said<'_>,
+    said: MoveContext<'_>,
     to: &str,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Vec<Violation>> {
@@ -50,7 +50,7 @@ pub fn reconsider(
             reason: SOME_TEXT.to_owned(),
         }),
         CustomerEvent::Reactivated(event) if customer.is_none_or(|one| one.primary() == event.journey) => {
-            let shown = Shown { evidence: event.evidence.clone(), documents: documents(said) };
+            let shown = SuppliedEvidence { evidence: event.evidence.clone(), documents: documents(said) };
             Command::Reactivate(Reactivate { to: to.to_owned(), reason: SOME_TEXT.to_owned(), shown })
         }
         _ => return Ok(Vec::new()),
@@ -71,7 +71,7 @@ pub fn reconsider(
 /// What a registration asks of the definition alone.
 fn registration(
     event: &Registered,
-    said: Said<'_>,
+    said: MoveContext<'_>,
     to: &str,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Vec<Violation>> {
@@ -90,7 +90,7 @@ fn registration(
 }
 
 /// The documents that a command brought along.
-fn documents(said: Said<'_>) -> Vec<AddDocument> {
+fn documents(said: MoveContext<'_>) -> Vec<AddDocument> {
     let brought = said.brought.iter().filter_map(|brought| match &brought.event {
         CustomerEvent::DocumentAdded(document) => Some(AddDocument {
             id: document.document,
@@ -104,7 +104,7 @@ fn documents(said: Said<'_>) -> Vec<AddDocument> {
     brought.collect()
 }
 
-fn transition(event: &Moved, said: Said<'_>, to: &str) -> Transition {
+fn transition(event: &Moved, said: MoveContext<'_>, to: &str) -> Transition {
     let told = |own: &Option<Personal<String>>, asked: Option<&Option<Personal<String>>>| {
         let given = own.is_some() || asked.is_some_and(Option::is_some);
         given.then(|| SOME_TEXT.to_owned())

@@ -56,7 +56,8 @@ pub fn raised(
     channel: Option<&str>,
 ) -> Option<Score> {
     let facts = |source: Option<String>, channel: Option<String>| LeadFacts {
-        has_contact: customer.has_contacts,
+        has_contact: !customer.contact_kinds.is_empty(),
+        contacts: customer.contact_kinds.clone(),
         fields: customer.fields.iter().cloned().collect(),
         source,
         channel,

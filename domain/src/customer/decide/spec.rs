@@ -334,5 +334,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Propose Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    PlaceLegalHold ReleaseLegalHold Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel RecordTransaction VoidTransaction RecordPoints Act CompleteTask
+    PlaceLegalHold ReleaseLegalHold RotateKey Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel RecordTransaction VoidTransaction RecordPoints Act CompleteTask
 }

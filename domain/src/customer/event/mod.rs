@@ -10,6 +10,7 @@ mod details;
 mod evidence;
 mod holds;
 mod identity;
+mod key;
 mod moves;
 mod ownership;
 mod proposals;
@@ -39,6 +40,7 @@ pub use identity::{
     Absorbed, ClaimHistory, DistinctionWithdrawn, Distinguished, Erased, HeldBy, LeadTouched, MergedInto,
     StagePolicy, Unmerged, Withdrawn,
 };
+pub use key::KeyRotated;
 pub use moves::{
     Moved, Reactivated, StageMigrated, SubStatusSet, TransitionApproved, TransitionExpired,
     TransitionRejected, TransitionRequested, TransitionWithdrawn,
@@ -160,6 +162,8 @@ pub enum CustomerEvent {
     LegalHoldPlaced(LegalHoldPlaced),
     /// `customer.legal_hold_released`
     LegalHoldReleased(LegalHoldReleased),
+    /// `customer.key_rotated`
+    KeyRotated(KeyRotated),
     /// `customer.transaction_recorded`
     TransactionRecorded(TransactionRecorded),
     /// `customer.transaction_voided`
@@ -193,6 +197,7 @@ impl CustomerEvent {
                 | Self::ReclaimSkipped(_)
                 | Self::LegalHoldPlaced(_)
                 | Self::LegalHoldReleased(_)
+                | Self::KeyRotated(_)
         )
     }
 

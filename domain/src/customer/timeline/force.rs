@@ -19,17 +19,17 @@ pub(super) type MovePlace = usize;
 /// them from the last to the first meets each at most once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Force {
-    corrections: Vec<Kept>,
+    corrections: Vec<CorrectionRecord>,
     /// Where the correction of an event stands.
     places: HashMap<Uuid, CorrectionPlace>,
     /// By a record, of whatever kind: the corrections in force that void it.
     voiders: HashMap<Uuid, BTreeSet<CorrectionPlace>>,
     /// By the move at the root of their chains: the corrections in force that say something of it.
-    said: HashMap<MovePlace, Said>,
+    said: HashMap<MovePlace, CorrectionsOfMove>,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct CorrectionRecord {
     correction: Correction,
     /// The move at the root of the chain. A chain leads to earlier records only, so it never changes.
     root: Option<MovePlace>,
@@ -40,7 +40,7 @@ struct Kept {
 
 /// What corrections in force say of a move, by their places.
 #[derive(Debug, Clone, Default)]
-struct Said {
+struct CorrectionsOfMove {
     targets: BTreeSet<CorrectionPlace>,
     times: BTreeSet<CorrectionPlace>,
 }
@@ -67,7 +67,7 @@ impl Force {
         let taken_back = correction.corrects.filter(|corrects| self.takes_back(&correction, *corrects));
         let voids = taken_back.iter().chain(&correction.also_voids).copied().collect();
         let event = correction.event;
-        self.corrections.push(Kept { correction, root, voids, in_force: false });
+        self.corrections.push(CorrectionRecord { correction, root, voids, in_force: false });
         self.places.entry(event).or_insert(place);
         self.settle(place)
     }
@@ -102,7 +102,7 @@ impl Force {
 
     /// Lets what a correction says of its move hold, or no longer. Answers the correction that it replaces or gives way to.
     fn say(&mut self, place: CorrectionPlace, holds: bool) -> Option<Uuid> {
-        let Kept { correction, root, .. } = &self.corrections[place];
+        let CorrectionRecord { correction, root, .. } = &self.corrections[place];
         let said = self.said.entry((*root)?).or_default();
         let said = match correction.kind {
             CorrectionKind::Target { .. } => &mut said.targets,
@@ -183,7 +183,7 @@ impl Force {
     /// The next correction in force that says the same thing of the same move as this one, and so replaces it.
     pub(super) fn said_again(&self, event: Uuid) -> Option<Uuid> {
         let place = *self.places.get(&event)?;
-        let Kept { correction, root, .. } = &self.corrections[place];
+        let CorrectionRecord { correction, root, .. } = &self.corrections[place];
         let said = self.said.get(&(*root)?)?;
         let said = match correction.kind {
             CorrectionKind::Target { .. } => &said.targets,

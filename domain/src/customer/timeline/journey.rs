@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::correction::{Correction, CorrectionKind};
 use super::force::{Force, MovePlace};
-use super::order::{Moved, Order, Standing};
+use super::order::{EffectiveOrder, Moved, Standing};
 use super::stay::{Change, LatestStay, Move, MoveKind, Repeat, Stay};
 
 /// Another label for the stay that was the last one when it was recorded.
@@ -22,12 +22,12 @@ pub(super) struct StageRelabel {
 }
 
 /// The moves in effective order, as far as they were recorded before some position, by their place in that order.
-type Known = BTreeMap<(DateTime<Utc>, u64), Move>;
+type KnownMoves = BTreeMap<(DateTime<Utc>, u64), Move>;
 
 impl StageRelabel {
     /// Renames the last stay that these moves, which were recorded before, make: the move that began it, with the repeats
     /// that follow. What is recorded or corrected later has its label of the new definition already.
-    fn apply(&self, known: &mut Known, corrected_at: &HashMap<Uuid, u64>) {
+    fn apply(&self, known: &mut KnownMoves, corrected_at: &HashMap<Uuid, u64>) {
         for made in known.values_mut().rev() {
             let corrected_later = corrected_at.get(&made.event).is_some_and(|at| *at > self.position);
             if corrected_later {
@@ -56,7 +56,7 @@ pub(super) struct Journey {
     /// What corrects them.
     force: Force,
     /// Those that are not voided, in effective order.
-    order: Order,
+    order: EffectiveOrder,
     /// In the order of positions.
     relabels: Vec<StageRelabel>,
     /// What all of that comes to: told when it is first asked for, and told again after what may change any of it.
@@ -223,7 +223,7 @@ impl Journey {
         };
         let corrected_at: HashMap<Uuid, u64> = moves.iter().filter_map(corrected_at).collect();
         moves.sort_by_key(|made| made.position);
-        let (mut moves, mut known) = (moves.into_iter().peekable(), Known::new());
+        let (mut moves, mut known) = (moves.into_iter().peekable(), KnownMoves::new());
         for relabel in &self.relabels {
             while let Some(made) = moves.next_if(|made| made.position < relabel.position) {
                 known.insert((made.effective_at, made.position), made);

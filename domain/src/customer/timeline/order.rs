@@ -20,7 +20,7 @@ pub(super) struct Standing<'a> {
 
 /// The moves that are not voided, in effective order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Order {
+pub(super) struct EffectiveOrder {
     moves: BTreeMap<Key, MovePlace>,
     /// By the place of a move: where it stands; nowhere while it is voided.
     keys: Vec<Option<Key>>,
@@ -40,7 +40,7 @@ pub(super) enum Moved {
     All,
 }
 
-impl Order {
+impl EffectiveOrder {
     /// Puts a move where it stands now; nowhere when it is voided. `standing` tells how other moves stand. Answers whose
     /// cycle, or beginning of a stay, may differ by that.
     pub(super) fn put<'a>(

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::reference::dangling_reference;
 use crate::Label;
-use crate::pipeline::automation::{
-    ActionKind, Automation, Condition, Delay, DelayClock, PurchaseCondition, Trigger,
-};
+use crate::customer::purchases::PurchaseCondition;
+use crate::pipeline::automation::{ActionKind, Automation, Condition, Delay, DelayClock, Trigger};
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Violation, require};
 
@@ -48,6 +47,12 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
         if pipeline.stage(stage).is_none() {
             found.push(dangling_reference(format!("{path}.trigger.stages[{n}]"), stage));
         }
+    }
+    if let Trigger::StageEntered { also_in, .. } = &automation.trigger {
+        let unknown = also_in.iter().enumerate().filter(|(_, stage)| pipeline.stage(stage).is_none());
+        found.extend(
+            unknown.map(|(n, stage)| dangling_reference(format!("{path}.trigger.also_in[{n}]"), stage)),
+        );
     }
     if matches!(automation.trigger, Trigger::StageIdle { .. }) && stages.is_empty() {
         let how_to_fix =

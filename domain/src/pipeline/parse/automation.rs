@@ -8,9 +8,8 @@ use super::reader::{
     Object, count, id, ill_formed, label, one_of, seconds, signed_seconds, text as words, truth,
 };
 use crate::customer::event::{HIGHEST_SATISFACTION, Money};
-use crate::pipeline::automation::{
-    Action, ActionKind, Automation, Condition, Delay, PurchaseCondition, Trigger, is_word,
-};
+use crate::customer::purchases::PurchaseCondition;
+use crate::pipeline::automation::{Action, ActionKind, Automation, Condition, Delay, Trigger, is_word};
 use crate::refusal::Violation;
 
 /// The most purchases that a condition may count to.
@@ -37,7 +36,10 @@ fn trigger(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Trig
     let mut reader = Object::read(path, value, unmet);
     let kind = reader.needed("kind", words)?;
     let trigger = match kind.as_str() {
-        "stage_entered" => Some(Trigger::StageEntered { stages: reader.list("stages", id) }),
+        "stage_entered" => {
+            let stages = reader.list("stages", id);
+            Some(Trigger::StageEntered { stages, also_in: reader.list("also_in", id) })
+        }
         "stage_idle" => {
             let stages = reader.list("stages", id);
             Some(Trigger::StageIdle { stages, reset_by: reader.list("reset_by", one_of) })
@@ -137,12 +139,12 @@ pub(super) fn condition(path: &str, value: &Value, unmet: &mut Vec<Violation>) -
 
 fn purchases(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<PurchaseCondition> {
     let mut reader = Object::read(path, value, unmet);
-    let kind = reader.needed("kind", one_of);
+    let kind = reader.optional("kind", one_of);
     let (min_count, max_count) = (reader.optional("min_count", number), reader.optional("max_count", number));
     let min_sum = reader.optional("min_sum", money);
     let within_seconds = reader.optional("within_seconds", seconds);
     reader.finish();
-    Some(PurchaseCondition { kind: kind?, min_count, max_count, min_sum, within_seconds })
+    Some(PurchaseCondition { kind, min_count, max_count, min_sum, within_seconds })
 }
 
 fn satisfaction(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u8> {

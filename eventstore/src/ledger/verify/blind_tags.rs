@@ -13,7 +13,7 @@ use crate::vault::{Opening, Vault};
 use crate::{BlindTag, Envelope, Position, StoreError, TenantId, Transferable};
 
 /// Blind tags read at a time.
-const PAGE: u32 = 1_000;
+const TAGS_PER_PAGE: u32 = 1_000;
 
 /// What events are found by. That is a rule of those who write them: the log knows nothing of it.
 pub trait BlindKeys: Send + Sync {
@@ -109,7 +109,7 @@ impl SideCheck for BlindTags {
         (self.tenant, self.until) = (tenant, until);
         let mut after = BlindTag::before_all();
         loop {
-            let page = self.store.blind_tags(tenant, &after, PAGE).await?;
+            let page = self.store.blind_tags(tenant, &after, TAGS_PER_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.clone();
             for tag in page {

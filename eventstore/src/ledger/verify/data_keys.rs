@@ -12,7 +12,7 @@ use crate::vault::{RootKeys, TenantKey, WrappedKey, actor_text_key, sealed_keys,
 use crate::{Entry, Position, StoreError, TenantId, Transferable};
 
 /// Keys, and entries, read at a time.
-const PAGE: u32 = 1_000;
+const ROWS_PER_PAGE: u32 = 1_000;
 
 /// Compares the stored data keys with the log: each sealed field names a key that is there and is its subject's; exactly
 /// those keys are destroyed whose subjects an event erased. With the root key at hand each key is opened as well, without
@@ -23,14 +23,14 @@ pub struct DataKeys {
     erased_by: &'static [&'static str],
     tenant: TenantId,
     until: Position,
-    keys: HashMap<Uuid, Known>,
+    keys: HashMap<Uuid, StoredKey>,
     erased: HashSet<Uuid>,
     /// The first entry with a sealed field.
     first_sealed: Option<Position>,
 }
 
 /// A stored key, and what the entries say of it.
-struct Known {
+struct StoredKey {
     subject: Uuid,
     destroyed: bool,
     /// Why it cannot be one that was written; none where it can.
@@ -73,15 +73,16 @@ impl DataKeys {
             .map_err(|_| StoreError::Damaged { position: 1, what: what() })
     }
 
-    fn known(&self, stored: &WrappedKey, tenant_key: Option<&TenantKey>) -> Known {
+    fn known(&self, stored: &WrappedKey, tenant_key: Option<&TenantKey>) -> StoredKey {
         let fault = match (stored.destroyed, stored.wrapped.len(), tenant_key) {
-            (true, 0, _) | (false, TenantKey::WRAPPED_BYTES, None) => None,
+            (true, 0, _) => None,
+            (false, length, None) if TenantKey::can_have_wrapped(length) => None,
             (true, ..) => Some("a data key is marked as destroyed and is still there"),
             (false, _, Some(key)) if key.opens(self.tenant, stored) => None,
             (false, ..) => Some("a stored data key does not open"),
         };
         let (subject, destroyed) = (stored.subject, stored.destroyed);
-        Known { subject, destroyed, fault, named_at: None, by_its_subject: false }
+        StoredKey { subject, destroyed, fault, named_at: None, by_its_subject: false }
     }
 
     /// Notes what an entry says of keys. Returns the first key that it names and that is not stored.
@@ -116,7 +117,7 @@ impl DataKeys {
     async fn learn_later_erasures(&mut self) -> Result<(), StoreError> {
         let (mut after, erased_by) = (self.until, self.erased_by);
         loop {
-            let page = self.store.records(self.tenant, after, PAGE).await?;
+            let page = self.store.records(self.tenant, after, ROWS_PER_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.entry.position;
             for record in page.iter().filter(|record| erased_by.contains(&&*record.event_type)) {
@@ -126,7 +127,7 @@ impl DataKeys {
     }
 
     /// What is wrong with a key. Those that no entry names are placed at the end.
-    fn fault(&self, key: &Known) -> Option<Fault> {
+    fn fault(&self, key: &StoredKey) -> Option<Fault> {
         let erased = self.erased.contains(&key.subject);
         let what = match key.fault {
             Some(what) => what,
@@ -154,7 +155,7 @@ impl SideCheck for DataKeys {
         let mut tenant_key = self.tenant_key().await?;
         let mut after = Uuid::nil();
         loop {
-            let page = self.store.keys(tenant, after, PAGE).await?;
+            let page = self.store.keys(tenant, after, ROWS_PER_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.subject;
             for stored in &page {

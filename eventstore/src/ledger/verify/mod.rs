@@ -81,12 +81,15 @@ pub async fn verify_with(
         return Ok(Verdict::BadSignature(bad));
     }
     let verdict = walk.verdict();
-    Ok(match verdict {
-        Verdict::Sound(report) if trust.signed_from_the_first && notes.stored == 0 && report.size > 0 => {
-            Verdict::Unsigned { size: report.size }
-        }
-        verdict => verdict,
-    })
+    let is_unsigned = trust.signed_from_the_first
+        && notes.stored == 0
+        && matches!(&verdict, Verdict::Sound(report) if report.size > 0)
+        // The log may have begun, with its first checkpoint, after they were read.
+        && store.latest_checkpoint(tenant).await?.is_none();
+    match verdict {
+        Verdict::Sound(report) if is_unsigned => Ok(Verdict::Unsigned { size: report.size }),
+        verdict => Ok(verdict),
+    }
 }
 
 /// The signed notes to hold the log to: every stored one and those kept elsewhere.

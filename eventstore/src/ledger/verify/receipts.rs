@@ -10,7 +10,7 @@ use crate::ledger::Record;
 use crate::{Position, StoreError, TenantId, Transferable};
 
 /// Receipts read at a time.
-const PAGE: u32 = 1_000;
+const RECEIPTS_PER_PAGE: u32 = 1_000;
 
 /// Compares the receipts of commands with the log: each names entries that are there, recorded when it says, and that no
 /// other command brought. The command's id, the digest of its request and the answer stand in no entry; a receipt is asked
@@ -20,22 +20,22 @@ pub struct Receipts {
     tenant: Option<TenantId>,
     until: Position,
     /// By the first position, the last first.
-    waiting: Vec<Kept>,
+    waiting: Vec<ReceiptSpan>,
     /// Of the entries now looked at.
-    open: Option<Kept>,
+    open: Option<ReceiptSpan>,
     /// The largest position that any of them names.
     largest: Position,
 }
 
 /// What a receipt says of entries: some 24 bytes for each command of the log.
 #[derive(Debug, Clone, Copy)]
-struct Kept {
+struct ReceiptSpan {
     first: Position,
     count: u32,
     recorded_at: DateTime<Utc>,
 }
 
-impl Kept {
+impl ReceiptSpan {
     fn last(&self) -> Position {
         self.first.saturating_add(u64::from(self.count.max(1)) - 1)
     }
@@ -81,11 +81,11 @@ impl SideCheck for Receipts {
         (self.tenant, self.until) = (Some(tenant), until);
         let mut after = String::new();
         loop {
-            let page = self.store.receipts(tenant, &after, PAGE).await?;
+            let page = self.store.receipts(tenant, &after, RECEIPTS_PER_PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after.clone_from(last);
             for (_, receipt) in &page {
-                let kept = Kept {
+                let kept = ReceiptSpan {
                     first: receipt.first_position,
                     count: receipt.count,
                     recorded_at: receipt.recorded_at,

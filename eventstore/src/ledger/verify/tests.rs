@@ -4,6 +4,9 @@
 //! The judge is independent of the verification: all rows of the log's tables, as SQLite quotes them. Where they differ from
 //! those that were written, something has to be found; where they are equal, a file may be called sound.
 
+mod counted;
+mod on_postgres;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use super::{BlindKeys, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verdict,
 use crate::contract::{OTHER, TENANT, new_year, receipt};
 use crate::ledger::{Checkpoint, FirstNote, LedgerStore, Signer};
 use crate::vault::{DataKey, RootKey, Vault};
-use crate::{Append, Clock, Draft, EventStore, Options, SqliteStore, StoreError, TenantId};
+use crate::{Append, Clock, Draft, EventStore, Options, SqliteStore, StoreError, TenantId, Transferable};
 
 const ROOT: RootKey = RootKey([7; 32]);
 const ERASED: &str = "thing.erased";
@@ -116,7 +119,7 @@ impl BlindKeys for Phones {
 
 /// Someone who writes to a log.
 struct Author {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Transferable>,
     vault: Vault,
     chance: Chance,
     keys: Vec<(Uuid, DataKey)>,
@@ -124,7 +127,10 @@ struct Author {
 
 impl Author {
     async fn open(file: &Path, seed: u64) -> Self {
-        let store = SqliteStore::open(file.to_str().unwrap(), options()).await.unwrap();
+        Self::over(SqliteStore::open(file.to_str().unwrap(), options()).await.unwrap(), seed)
+    }
+
+    fn over(store: Arc<dyn Transferable>, seed: u64) -> Self {
         let vault = Vault::new(store.clone(), ROOT);
         Self { store, vault, chance: Chance(seed), keys: Vec::new() }
     }
@@ -189,6 +195,55 @@ impl Author {
         self.store.save_checkpoint(tenant, head.position, &note).await.unwrap();
         note
     }
+
+    /// Writes everything that a log can have, in two of them; the note of the first that is kept outside.
+    async fn fill(&mut self) -> String {
+        self.tell(OTHER, 3, Some("other")).await;
+        for number in 0..12 {
+            self.register(TENANT, Some(&format!("register {number}"))).await;
+        }
+        self.tell(TENANT, 150, Some("many")).await;
+        self.tell(TENANT, 0, Some("refused")).await;
+        self.sign(TENANT).await;
+        self.tell(TENANT, 100, None).await;
+        self.erase(TENANT).await;
+        let outside = self.sign(TENANT).await;
+        self.tell(TENANT, 10, Some("after the last checkpoint")).await;
+        outside
+    }
+
+    /// Writes what chance says; the note that was kept outside last.
+    async fn write_at_random(&mut self, tenant: TenantId) -> Vec<String> {
+        let mut outside = Vec::new();
+        for step in 0..self.chance.below(7) {
+            let receipt = (self.chance.below(2) == 0).then(|| format!("command {step}"));
+            match self.chance.below(5) {
+                0 | 1 => self.register(tenant, receipt.as_deref()).await,
+                2 => {
+                    let count = self.chance.of(&[0, 1, 2, 3, 260]);
+                    self.tell(tenant, count, receipt.as_deref()).await;
+                }
+                3 => self.erase(tenant).await,
+                _ => outside = vec![self.sign(tenant).await],
+            }
+        }
+        outside
+    }
+
+    /// What the verification says of a log while it is written to.
+    async fn verdict_meanwhile(
+        &mut self,
+        tenant: TenantId,
+        outside: Vec<String>,
+    ) -> Result<Verdict, StoreError> {
+        let looking = verdict(self.store.clone(), tenant, outside);
+        let writing = async {
+            self.register(tenant, Some("meanwhile")).await;
+            self.tell(tenant, 2, None).await;
+            self.erase(tenant).await;
+        };
+        tokio::join!(looking, writing).0
+    }
 }
 
 /// A log with everything that a log can have, closed.
@@ -205,17 +260,7 @@ impl Prepared {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("log.db");
         let mut author = Author::open(&file, 1).await;
-        author.tell(OTHER, 3, Some("other")).await;
-        for number in 0..12 {
-            author.register(TENANT, Some(&format!("register {number}"))).await;
-        }
-        author.tell(TENANT, 150, Some("many")).await;
-        author.tell(TENANT, 0, Some("refused")).await;
-        author.sign(TENANT).await;
-        author.tell(TENANT, 100, None).await;
-        author.erase(TENANT).await;
-        let outside = author.sign(TENANT).await;
-        author.tell(TENANT, 10, Some("after the last checkpoint")).await;
+        let outside = author.fill().await;
         author.store.close().await;
         checkpointed(&file).await;
         let bytes = std::fs::read(&file).unwrap();
@@ -239,24 +284,31 @@ impl Prepared {
             Ok(store) => store,
             Err(error) => return Some(error.to_string()),
         };
-        let mut found = store
-            .integrity()
-            .await
-            .map_or_else(|e| Some(e.to_string()), |said| (said != "ok").then_some(said));
-        for tenant in [TENANT, OTHER] {
-            let notes = (tenant == TENANT).then(|| self.outside.clone()).into_iter().collect();
-            let verdict = verdict(&store, tenant, notes).await;
-            if !matches!(verdict, Ok(Verdict::Sound(_))) {
-                found = Some(format!("{verdict:?}"));
-            }
-        }
+        let found = faults(store.clone(), store.integrity().await, &self.outside).await;
         store.close().await;
         found
     }
 }
 
+/// What is found in a database and in its logs; none where nothing is.
+async fn faults(
+    store: Arc<dyn Transferable>,
+    integrity: Result<String, StoreError>,
+    outside: &str,
+) -> Option<String> {
+    let mut found = integrity.map_or_else(|e| Some(e.to_string()), |said| (said != "ok").then_some(said));
+    for tenant in [TENANT, OTHER] {
+        let notes = (tenant == TENANT).then(|| outside.to_owned()).into_iter().collect();
+        let verdict = verdict(store.clone(), tenant, notes).await;
+        if !matches!(verdict, Ok(Verdict::Sound(_))) {
+            found = Some(format!("{verdict:?}"));
+        }
+    }
+    found
+}
+
 async fn verdict(
-    store: &Arc<SqliteStore>,
+    store: Arc<dyn Transferable>,
     tenant: TenantId,
     notes: Vec<String>,
 ) -> Result<Verdict, StoreError> {
@@ -268,7 +320,7 @@ async fn verdict(
     ];
     let keys = vec![signer(tenant).verifier()];
     let trust = Trust { keys, notes, seed: [5; 32], signed_from_the_first: true, ..Trust::default() };
-    verify_with(&**store, tenant, &trust, &mut sides, &mut |_, _| {}).await
+    verify_with(&*store, tenant, &trust, &mut sides, &mut |_, _| {}).await
 }
 
 async fn connect(file: &Path) -> SqliteConnection {
@@ -518,10 +570,10 @@ async fn an_entry_changed_together_with_its_hash_is_named_by_the_tile_or_else_by
     }
 }
 
-/// How many edits a campaign makes: 1,000, or as many as `WAYMARK_TEST_EDITS` says.
+/// How many edits a campaign makes: as many as usual, or as `WAYMARK_TEST_EDITS` says.
 #[expect(clippy::disallowed_methods, reason = "a larger campaign is asked for from outside")]
-fn edits() -> usize {
-    std::env::var("WAYMARK_TEST_EDITS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+fn edits(usual: usize) -> usize {
+    std::env::var("WAYMARK_TEST_EDITS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 #[tokio::test]
@@ -560,7 +612,7 @@ async fn every_edit_of_every_column_is_found_or_known_to_be_harmless() {
     assert_eq!(prepared.found(&prepared.copy()).await, None, "nothing was changed");
     let (mut chance, mut made, mut unnoticed) = (Chance(2), 0, Vec::new());
     let mut untouched = columns_of_the_campaign();
-    while made < edits() || !untouched.is_empty() {
+    while made < edits(1_000) || !untouched.is_empty() {
         let file = prepared.copy();
         let Some(what) = edit(&file, &mut chance).await else { continue };
         if rows(&file).await.is_ok_and(|rows| rows == prepared.rows) {
@@ -580,7 +632,7 @@ async fn damaged_pages_and_bytes_are_found_unless_every_row_is_as_it_was() {
     let prepared = Prepared::new().await;
     let mut chance = Chance(3);
     let mut unnoticed = Vec::new();
-    for number in 0..edits() / 8 {
+    for number in 0..edits(1_000) / 8 {
         let file = prepared.copy();
         let mut bytes = prepared.bytes.clone();
         let page = 4_096 * chance.below(bytes.len() / 4_096);
@@ -606,25 +658,13 @@ async fn no_log_that_was_only_written_to_is_called_anything_but_sound() {
     for seed in 0..200 {
         let file = folder.path().join(format!("{seed}.db"));
         let mut author = Author::open(&file, 1_000 + seed).await;
-        let mut outside = Vec::new();
-        for step in 0..author.chance.below(7) {
-            let receipt = (author.chance.below(2) == 0).then(|| format!("command {step}"));
-            match author.chance.below(5) {
-                0 | 1 => author.register(TENANT, receipt.as_deref()).await,
-                2 => {
-                    let count = author.chance.of(&[0, 1, 2, 3, 260]);
-                    author.tell(TENANT, count, receipt.as_deref()).await;
-                }
-                3 => author.erase(TENANT).await,
-                _ => outside = vec![author.sign(TENANT).await],
-            }
-        }
+        let outside = author.write_at_random(TENANT).await;
         // Beside a writer, and after it.
-        let beside = verdict(&author.store, TENANT, outside.clone()).await;
+        let beside = author.verdict_meanwhile(TENANT, outside.clone()).await;
         assert!(matches!(beside, Ok(Verdict::Sound(_))), "seed {seed}: {beside:?}");
         author.store.close().await;
         let store = SqliteStore::inspect(file.to_str().unwrap(), options()).await.unwrap();
-        let after = verdict(&store, TENANT, outside).await;
+        let after = verdict(store.clone(), TENANT, outside).await;
         assert!(matches!(after, Ok(Verdict::Sound(_))), "seed {seed}: {after:?}");
         store.close().await;
         std::fs::remove_file(&file).unwrap();

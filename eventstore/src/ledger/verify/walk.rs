@@ -13,7 +13,7 @@ use crate::ledger::{
 use crate::{Position, StoreError, TenantId, instant};
 
 /// Entries read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 /// Tags read at a time, in the order of their table.
 const TAG_PAGE: u32 = 10_000;
 
@@ -139,7 +139,8 @@ impl<'a> Walk<'a> {
     /// The next entries. Where one of them cannot be read they come one by one, so that those before it are checked first.
     async fn page(&self) -> Result<Vec<Record>, StoreError> {
         let after = self.frontier.size();
-        let read = self.store.records(self.tenant, after, PAGE).await.map_err(StoreError::into_damage);
+        let read =
+            self.store.records(self.tenant, after, ENTRIES_PER_PAGE).await.map_err(StoreError::into_damage);
         match read {
             Err(StoreError::Damaged { .. }) => {
                 self.store.records(self.tenant, after, 1).await.map_err(StoreError::into_damage)
@@ -314,7 +315,7 @@ impl<'a> Walk<'a> {
         let mut expected = BTreeSet::new();
         let mut read = after;
         while read < until {
-            let page = self.store.records(self.tenant, read, PAGE).await?;
+            let page = self.store.records(self.tenant, read, ENTRIES_PER_PAGE).await?;
             let Some(last) = page.last() else { break };
             read = last.entry.position;
             for record in page.iter().filter(|record| record.entry.position <= until) {

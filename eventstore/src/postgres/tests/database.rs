@@ -147,8 +147,7 @@ impl Database {
     /// As the owner of the tables.
     pub(crate) fn owner_url(&self) -> String {
         if self.kind == Kind::Citus {
-            let sign = if self.admin.contains('?') { '&' } else { '?' };
-            return format!("{}{sign}options=-c%20search_path%3D{},public", self.admin, self.name);
+            return self.schema_on(&self.admin);
         }
         let (server, _) = self.admin.rsplit_once('/').unwrap();
         format!("{server}/{}", self.name)
@@ -163,8 +162,25 @@ impl Database {
                 let (_, server) = url.rsplit_once('@').unwrap();
                 format!("postgres://{ROLE}:test@{server}")
             }
-            Kind::Citus => url + "%20-c%20citus.multi_task_query_log_level%3Derror",
+            Kind::Citus => {
+                self.schema_on(&self.entrance()) + "%20-c%20citus.multi_task_query_log_level%3Derror"
+            }
         }
+    }
+
+    /// This database's schema on a server of a cluster.
+    fn schema_on(&self, server: &str) -> String {
+        let sign = if server.contains('?') { '&' } else { '?' };
+        format!("{server}{sign}options=-c%20search_path%3D{},public", self.name)
+    }
+
+    /// The server of the cluster that the store goes to: one of the workers in turn, where they are named.
+    fn entrance(&self) -> String {
+        let workers = setting("WAYMARK_TEST_CITUS_WORKERS").unwrap_or_default();
+        let workers: Vec<&str> = workers.split_whitespace().collect();
+        let number = self.name.rsplit('_').next().and_then(|number| number.parse::<usize>().ok());
+        let turn = number.unwrap_or_default() % workers.len().max(1);
+        workers.get(turn).map_or_else(|| self.admin.clone(), |worker| (*worker).to_owned())
     }
 
     pub(crate) async fn open(&self, clock: Clock) -> Arc<PostgresStore> {
@@ -253,6 +269,6 @@ fn partitioned() -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests of this crate read their surroundings here alone")]
-fn setting(name: &str) -> Option<String> {
+pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -11,4 +11,6 @@ mod races;
 mod security;
 mod tampering;
 
+#[cfg(target_os = "linux")]
+pub(crate) use database::setting;
 pub(crate) use database::{Database, Kind};

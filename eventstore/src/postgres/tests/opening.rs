@@ -1,5 +1,6 @@
 //! Making the tables, checking the server, and what people and other processes see.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use tokio::task::JoinSet;
 use super::super::{Options, PostgresStore};
 use super::database::options;
 use super::{Database, Kind};
-use crate::contract::{Bench, TENANT, appended, new_year};
-use crate::{Append, EventStore, StoreError};
+use crate::contract::{Bench, OTHER, TENANT, appended, new_year};
+use crate::{Append, EventStore, News, StoreError};
 
 async fn refusal(database: &Database) -> String {
     match PostgresStore::open(&database.url(), options(Arc::new(new_year))).await.err() {
@@ -125,7 +126,27 @@ async fn a_watcher_is_woken_by_what_another_process_appended_without_hints() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watcher_is_woken_by_a_hint_before_it_would_look() {
     let look_every = Duration::from_secs(100_000);
-    another_process_wakes(Options { look_every, ..options(Arc::new(new_year)) }).await;
+    let seldom = Options { look_every, look_when_told_every: look_every, ..options(Arc::new(new_year)) };
+    another_process_wakes(seldom).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_names_the_tenants_whose_logs_moved_and_those_of_which_there_is_other_news() {
+    let Some(bench) = Bench::postgres(Kind::Plain).await else { return };
+    let seldom = Duration::from_secs(100_000);
+    let options = Options { look_every: seldom, look_when_told_every: seldom, ..options(Arc::new(new_year)) };
+    let other = PostgresStore::open(&bench.database().url(), options).await.unwrap();
+    let news = News::default();
+    other.inform(&news);
+    let listens = "SELECT count(*) >= 2 FROM pg_stat_activity
+        WHERE datname = current_database() AND query = 'LISTEN \"waymark_log\"'";
+    bench.database().until(listens).await;
+    bench.tagged(&[]).await;
+    assert_eq!(news.next().await, HashSet::from([TENANT]));
+    assert_eq!(other.known_heads(), [(TENANT, 1)]);
+    bench.store.tell(OTHER);
+    assert_eq!(news.next().await, HashSet::from([OTHER]));
+    other.close().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::snapshot::BoardSnapshot;
-use super::statements::{APPROVALS_AMONG, APPROVALS_DUE, APPROVALS_PAGE};
+use super::statements::{APPROVALS_AMONG, APPROVALS_DUE, APPROVALS_NEXT, APPROVALS_PAGE};
 use super::tables::ApprovalRow;
 use crate::db::{Row, Transaction, Value, values};
 use crate::error::Result;
@@ -310,5 +310,16 @@ impl BoardSnapshot {
         let values = values![snapshot.tenant.0, snapshot.generation, now.timestamp_micros(), limit];
         let rows = snapshot.transaction.rows(APPROVALS_DUE, &values).await?;
         rows.iter().map(|row| Ok((row.uuid("approval")?, row.uuid("customer")?))).collect()
+    }
+
+    /// When the first of the requests expires that nobody has settled, which may be past.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_approval_due(&mut self) -> Result<Option<DateTime<Utc>>> {
+        let snapshot = &mut self.0;
+        let values = values![snapshot.tenant.0, snapshot.generation];
+        let row = snapshot.transaction.row(APPROVALS_NEXT, &values).await?;
+        row.map(|row| Ok(instant(row.int("expires_at")?))).transpose()
     }
 }

@@ -45,7 +45,7 @@ const TOGETHER: usize = 100;
 /// How many are looked at for one page at most: what is beyond is for the next page.
 const LOOKED_AT: usize = 2_000;
 /// Entries read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// The definition that was in force of a journey for customers of an owner, with all versions that there were.
 pub type RulesAsOf<'a> = &'a (dyn Fn(&Owner, &str) -> Option<RulesThen> + Sync);
@@ -286,14 +286,14 @@ pub(super) async fn histories(
     let query = rest.iter().map(tagged).fold(tagged(first), Query::or);
     let (mut found, mut after) = (HashMap::<Uuid, Vec<Arc<DecodedEvent>>>::new(), 0);
     loop {
-        let entries = store.read_matching(tenant, &query, after, until, PAGE).await?;
+        let entries = store.read_matching(tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
         for readings in decode_all(tenant, &entries, vault, is_opened).await? {
             if let DecodedEntry::DecodedEvent(fact) = readings.of(is_opened) {
                 found.entry(fact.customer).or_default().push(fact);
             }
         }
         match entries.last() {
-            Some(last) if entries.len() == PAGE as usize => after = last.position,
+            Some(last) if entries.len() == ENTRIES_PER_PAGE as usize => after = last.position,
             _ => return Ok(found),
         }
     }

@@ -10,17 +10,16 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use waymark_domain::customer::event::Money;
-use waymark_domain::{Owner, ProfileTexts};
 
-use super::found_by::value_order;
-use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, middle};
-use super::versions::{self, CustomerVersion};
-use crate::models::kept::{Kept, Present, Weigh};
+use super::card_traits::{CardAttributes, TraitTable};
+use super::found_by::amount_order;
+use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, first_after, middle};
+use crate::models::kept::{Present, TenantCache, Weigh};
 use crate::query::CohortFilter;
 use crate::stats::Micros;
 
 /// The cards of pipelines, by the pipeline's key.
-pub(crate) type CardCache = Kept<Present<CardIndex>>;
+pub(crate) type CardCache = TenantCache<Present<CardIndex>>;
 
 /// How many bytes are kept of them in memory at most.
 pub(crate) const BYTES_KEPT: usize = 512 << 20;
@@ -28,25 +27,7 @@ pub(crate) const BYTES_KEPT: usize = 512 << 20;
 /// For how many filters verdicts and figures are kept.
 const FILTERS_KEPT: usize = 32;
 /// About how many bytes a card takes: in the order of its stage, and by its customer.
-const CARD_BYTES: usize = 176;
-/// About how many bytes a set of traits takes, with its texts.
-const TRAIT_BYTES: usize = 640;
-
-/// What boards and filters look at, without what is a customer's own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct CardAttributes {
-    pub(super) owner: Owner,
-    pub(super) tier: Option<String>,
-    pub(super) currency: Option<String>,
-    pub(super) source: Option<String>,
-    pub(super) channel: Option<String>,
-    pub(super) tags: Vec<String>,
-    /// Those that reports look at.
-    pub(super) texts: ProfileTexts,
-    pub(super) sub_status: Option<String>,
-    /// The version of the pipeline.
-    pub(super) version: u32,
-}
+const CARD_BYTES: usize = 192;
 
 /// A card as it is read.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,13 +69,8 @@ struct IndexedCard {
     traits: u32,
     last_at: Micros,
     amount: Option<Decimal>,
-}
-
-/// Sets of traits by their numbers.
-#[derive(Debug, Default)]
-struct TraitTable {
-    numbers: HashMap<Arc<CardAttributes>, u32>,
-    sets: Vec<(Arc<CardAttributes>, CustomerVersion)>,
+    /// Where the amount stands among those of a tier.
+    value: i64,
 }
 
 /// A filter, with its verdict on each set of traits.
@@ -113,7 +89,7 @@ impl CardIndex {
 
     /// Whether most of the traits that are kept are nobody's any more.
     pub(super) fn is_worn(&self) -> bool {
-        self.traits.sets.len() > 1_000 + 2 * self.len()
+        self.traits.is_worn(self.len())
     }
 
     /// Takes a customer's card away, if it has one.
@@ -138,6 +114,7 @@ impl CardIndex {
             traits: self.traits.number(card.traits),
             last_at: card.last_at,
             amount: card.amount,
+            value: amount_order(card.amount),
         };
         let stage = &mut self.stages[number];
         stage.cards.insert((card.entered, card.customer), held);
@@ -167,9 +144,9 @@ impl CardIndex {
             self.count += 1;
             Arc::new(Filter { number: self.count, wanted: wanted.clone(), verdicts: Vec::new() })
         });
-        if filter.verdicts.len() < self.traits.sets.len() {
+        if filter.verdicts.len() < self.traits.len() {
             let Filter { number, wanted, verdicts } = &*filter;
-            let further = self.traits.sets[verdicts.len()..].iter().map(|set| passes(set, wanted));
+            let further = (verdicts.len()..self.traits.len()).map(|set| passes(&self.traits, set, wanted));
             let verdicts = verdicts.iter().copied().chain(further).collect();
             filter = Arc::new(Filter { number: *number, wanted: wanted.clone(), verdicts });
         }
@@ -185,9 +162,9 @@ impl CardIndex {
     }
 }
 
-fn passes((traits, version): &(Arc<CardAttributes>, CustomerVersion), filter: &CohortFilter) -> bool {
-    filter.visibility.is_visible(traits.texts.region(), &traits.owner)
-        && versions::passes(std::slice::from_ref(version), Micros::MAX, filter)
+fn passes(traits: &TraitTable, set: usize, filter: &CohortFilter) -> bool {
+    let card = traits.of(set);
+    filter.visibility.is_visible(card.texts.region(), &card.owner) && traits.passes(set, filter)
 }
 
 impl Stage {
@@ -218,7 +195,7 @@ impl Stage {
         }
         let mut figures = StageFigures { middle: middle(&entries, |entered| *entered), ..Default::default() };
         for (number, (count, sum)) in by_traits {
-            let (traits, _) = &traits.sets[number as usize];
+            let traits = traits.of(number as usize);
             figures.count_in(traits.sub_status.as_ref(), traits.version, count);
             if let Some((currency, sum)) = traits.currency.as_ref().zip(sum) {
                 figures.add(currency, sum);
@@ -239,51 +216,26 @@ impl Stage {
             return StagePlaces { figures, ..StagePlaces::default() };
         }
         let place = |(order, held): (&(Micros, Uuid), &IndexedCard)| traits.place(*order, held);
+        let passing = |(_, held): &(&(Micros, Uuid), &IndexedCard)| filter.verdicts[held.traits as usize];
         if page.by_value {
-            let sorted = self.by_value(filter, traits);
-            let found = page.after.and_then(|after| sorted.iter().position(|(order, _)| **order == after));
-            let rest = sorted.into_iter().skip(found.map_or(0, |n| n + 1));
-            return StagePlaces::page(figures, rest.map(place), page.limit);
+            let passing: Vec<_> = self.cards.iter().filter(passing).collect();
+            let ranks = traits.tier_ranks();
+            // Of equal value, those who have been there longest come first.
+            let key = |(order, held): &(&(Micros, Uuid), &IndexedCard)| {
+                (ranks[held.traits as usize], held.value, **order)
+            };
+            let rest = first_after(passing, page, |(order, _)| **order, key);
+            return StagePlaces::page(figures, rest.into_iter().map(place), page.limit);
         }
         let rest = (page.after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        let rest = self.cards.range(rest).filter(|(_, held)| filter.verdicts[held.traits as usize]);
+        let rest = self.cards.range(rest).filter(passing);
         StagePlaces::page(figures, rest.map(place), page.limit)
-    }
-
-    /// Those who pass, the most valuable first; of equal value, those who have been there longest.
-    fn by_value(&self, filter: &Filter, traits: &TraitTable) -> Vec<(&(Micros, Uuid), &IndexedCard)> {
-        let mut tiers: Vec<String> =
-            traits.sets.iter().map(|(traits, _)| value_order(traits.tier.as_deref(), None).0).collect();
-        let of_traits = tiers.clone();
-        tiers.sort_unstable();
-        tiers.dedup();
-        let ranks: Vec<usize> =
-            of_traits.iter().map(|tier| tiers.partition_point(|other| other < tier)).collect();
-        let passing = self.cards.iter().filter(|(_, held)| filter.verdicts[held.traits as usize]);
-        let mut sorted: Vec<_> = passing.collect();
-        sorted.sort_by_cached_key(|(_, held)| {
-            let amount = held.amount.map(|amount| Money { amount, currency: String::new() });
-            (ranks[held.traits as usize], value_order(None, amount.as_ref()).1)
-        });
-        sorted
     }
 }
 
 impl TraitTable {
-    fn number(&mut self, traits: CardAttributes) -> u32 {
-        if let Some(number) = self.numbers.get(&traits) {
-            return *number;
-        }
-        // A card is about a hundred bytes: there is no room for more of them.
-        let number = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
-        let (traits, version) = (Arc::new(traits.clone()), traits.version());
-        self.sets.push((Arc::clone(&traits), version));
-        self.numbers.insert(traits, number);
-        number
-    }
-
     fn place(&self, (entered, customer): (Micros, Uuid), held: &IndexedCard) -> Place {
-        let (traits, _) = &self.sets[held.traits as usize];
+        let traits = self.of(held.traits as usize);
         let money = |(amount, currency): (Decimal, &String)| Money { amount, currency: currency.clone() };
         Place {
             customer,
@@ -297,32 +249,8 @@ impl TraitTable {
     }
 }
 
-impl CardAttributes {
-    /// What a customer with these traits is like from ever on, as filters take it.
-    fn version(self) -> CustomerVersion {
-        CustomerVersion {
-            since: Micros::MIN,
-            position: 0,
-            version: self.version,
-            owner: self.owner,
-            tier: self.tier,
-            amount: None,
-            source: self.source,
-            channel: self.channel,
-            tags: self.tags,
-            texts: self.texts,
-            postponed_until: None,
-            merged: false,
-            contract_end: None,
-            won: None,
-            sub_statuses: self.sub_status.map(|held| (String::new(), held)).into_iter().collect(),
-            expected_close: None,
-        }
-    }
-}
-
 impl Weigh for CardIndex {
     fn bytes(&self) -> usize {
-        self.len() * CARD_BYTES + self.traits.sets.len() * TRAIT_BYTES
+        self.len() * CARD_BYTES + self.traits.bytes()
     }
 }

@@ -1,7 +1,6 @@
 //! The board of a pipeline: who stands in each stage, now or at any other pair of instants.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -14,16 +13,15 @@ use waymark_eventstore::Position;
 use super::as_of::names_then;
 use super::customer::Customer;
 use super::expected_close::ExpectedClose;
-use super::places::{CardPage, Place, Places, StagePlaces, read_cursor};
+use super::places::{CardPage, Place, Places, read_cursor};
 use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::read_customer;
 use super::snapshot::BoardSnapshot;
 use super::statements::CUSTOMERS_AMONG;
-use super::{Population, versions};
+use super::{Population, kept_pasts};
 use crate::db::{Value, values};
 use crate::error::Result;
 use crate::log::history::instant;
-use crate::models::dwell;
 use crate::models::snapshot::Snapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::seconds;
@@ -169,7 +167,7 @@ pub struct BoardReport {
 }
 
 impl BoardSnapshot {
-    /// The board of a pipeline at any two times, computed from what is known of every customer. `name(stage, sub_status)` says
+    /// The board of a pipeline at any two times, of what is known of every customer. `name(stage, sub_status)` says
     /// what a stage, or a sub-status of it, is called.
     ///
     /// # Errors
@@ -181,9 +179,14 @@ impl BoardSnapshot {
         name: StageNaming<'_>,
     ) -> Result<BoardReport> {
         let snapshot = &mut self.0;
-        let generation = snapshot.generation;
-        let places = places_then(snapshot, pipeline, query).await?;
-        snapshot.generation = generation;
+        let page_of = query.pages()?;
+        let index = kept_pasts::load(snapshot, &pipeline.key, &query.at).await?;
+        let CohortFilter { among, visibility, .. } = query.filter.clone();
+        // What customers were like the index tells itself.
+        let reached = CohortFilter { among, visibility, ..CohortFilter::default() };
+        let (until, known) = (query.at.micros(), snapshot.known(&query.at));
+        let reached = Population::of(snapshot, &reached, until, known, None).await?;
+        let places = index.places(until, &query.filter, |customer| reached.holds(customer), page_of);
         report(snapshot, pipeline, query, places, name).await
     }
 }
@@ -202,9 +205,12 @@ pub(super) async fn report(
     let shown = places.by_stage.values().flat_map(|here| &here.page);
     let mut customers = customers(snapshot, shown).await?;
     if !query.now {
-        let shown = customers.values().map(|customer| (customer.id, customer.erased));
-        let mut names = names_then(snapshot, shown, &query.at).await?;
-        customers.values_mut().for_each(|customer| customer.name = names.remove(&customer.id));
+        let others = || customers.values().filter(|customer| !customer.was_always_called_so());
+        let mut names = names_then(snapshot, others().map(|one| (one.id, one.erased)), &query.at).await?;
+        let others: Vec<Uuid> = others().map(|customer| customer.id).collect();
+        for id in others {
+            customers.entry(id).and_modify(|customer| customer.name = names.remove(&id));
+        }
     }
     let total: usize = places.by_stage.values().map(|here| here.figures.count).sum();
     let mut versions = BTreeSet::new();
@@ -272,49 +278,6 @@ fn sub_statuses(
         count: counts.get(&sub_status.map(str::to_owned)).copied().unwrap_or_default(),
     };
     all.map(counted).collect()
-}
-
-/// Where everybody stood, from the moves known then and what customers were like.
-async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &BoardQuery) -> Result<Places> {
-    let page_of = query.pages()?;
-    let known = snapshot.known(&query.at);
-    let pasts = versions::load(snapshot, known).await?;
-    let until = query.at.micros();
-    let among = Population::of(snapshot, &query.filter, until, known, Some(Arc::clone(&pasts))).await?;
-    snapshot.switch_model(dwell::NAME).await?;
-    let journeys = dwell::load(snapshot, &pipeline.key, known).await?;
-    let mut by_stage: HashMap<String, Vec<Place>> = HashMap::new();
-    let mut not_started = 0;
-    for (journey, records) in journeys.journeys(until) {
-        let customer = journeys.customer(journey);
-        if !among.holds(customer) {
-            continue;
-        }
-        let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-        let Some(stay) = records.iter().rev().find(|record| !record.repeat) else {
-            not_started += 1;
-            continue;
-        };
-        // A backdated journey may have begun before anything was known of the customer's owner.
-        let then = versions::at(past, until).or(past.first());
-        // Who was merged stands where the survivor stands, and who was erased nowhere.
-        let is_seen = journeys.ended(journey, until).is_none();
-        let Some(then) = then.filter(|then| is_seen && !then.merged) else { continue };
-        by_stage.entry(journeys.stages.text(stay.stage).to_owned()).or_default().push(Place {
-            customer,
-            entered: stay.at,
-            owner: then.owner.clone(),
-            amount: then.amount.clone(),
-            sub_status: then.sub_statuses.get(&pipeline.key).cloned(),
-            tier: then.tier.clone(),
-            version: stay.version.into(),
-        });
-    }
-    let of_stage = |(stage, here): (String, Vec<Place>)| {
-        let page = page_of(&stage);
-        (stage, StagePlaces::of(here, page))
-    };
-    Ok(Places { by_stage: by_stage.into_iter().map(of_stage).collect(), not_started })
 }
 
 fn card(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> CardReport {

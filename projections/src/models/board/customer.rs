@@ -52,7 +52,7 @@ pub(super) struct TrackedAttributes {
 
 /// A time at which the customer came in as a lead again.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Touch {
+pub(super) struct InquiryRecord {
     pub(super) at: Micros,
     pub(super) source: Option<String>,
     pub(super) channel: Option<String>,
@@ -106,7 +106,7 @@ pub(super) struct Customer {
     pub(super) next: Option<Plan>,
     pub(super) erased: bool,
     pub(super) profile: ClearProfile,
-    pub(super) touches: Vec<Touch>,
+    pub(super) touches: Vec<InquiryRecord>,
     pub(super) merged_into: Option<Uuid>,
     pub(super) withdrawn: bool,
     pub(super) documents: Vec<Document>,
@@ -240,7 +240,7 @@ impl Customer {
     }
 
     fn touch(&mut self, e: &LeadTouched, at: DateTime<Utc>) {
-        self.touches.push(Touch {
+        self.touches.push(InquiryRecord {
             at: at.timestamp_micros(),
             source: e.source.clone(),
             channel: e.channel.clone(),
@@ -327,6 +327,11 @@ impl Customer {
         set(&mut self.traits.tier, e.clears("tier"), &e.tier);
         set(&mut self.traits.amount, e.clears("amount"), &e.amount);
         self.profile.learn(e.profile.as_ref());
+    }
+
+    /// Whether it had its name, or none, as long as it was there: nobody said another since it was registered.
+    pub(super) fn was_always_called_so(&self) -> bool {
+        self.looks_since == self.created_position && !self.withdrawn && !self.erased
     }
 
     pub(super) fn erase(&mut self) {

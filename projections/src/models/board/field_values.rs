@@ -21,7 +21,7 @@ use crate::stats::Micros;
 /// The events that say something of fields.
 const TYPES: [&str; 3] = ["customer.registered", "customer.details_changed", "customer.absorbed"];
 /// Entries read at a time.
-const PAGE: u32 = 1_000;
+const ENTRIES_PER_PAGE: u32 = 1_000;
 
 /// The fields of customers, by the customer.
 pub(crate) type FieldValues = HashMap<Uuid, BTreeMap<String, Value>>;
@@ -40,14 +40,14 @@ pub(crate) async fn load(snapshot: &Snapshot, at: Micros, known: Position) -> Re
     let is_opened = |event_type: &str| TYPES.contains(&event_type);
     let (mut held, mut after) = (HashMap::<Uuid, KnownFields>::new(), 0);
     loop {
-        let entries = store.read_matching(snapshot.tenant, &query, after, known, PAGE).await?;
+        let entries = store.read_matching(snapshot.tenant, &query, after, known, ENTRIES_PER_PAGE).await?;
         for forms in decode_all(snapshot.tenant, &entries, vault, is_opened).await? {
             if let DecodedEntry::DecodedEvent(fact) = forms.of(is_opened) {
                 learn(&mut held, fact.customer, &fact.event, at);
             }
         }
         match entries.last() {
-            Some(last) if entries.len() == PAGE as usize => after = last.position,
+            Some(last) if entries.len() == ENTRIES_PER_PAGE as usize => after = last.position,
             _ => break,
         }
     }

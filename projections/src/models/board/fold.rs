@@ -22,6 +22,7 @@ use super::tables::{
 use super::{past, purchases};
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
+use crate::fairness::give_way;
 use crate::log::absorbers;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::{HistoryCache, JourneyChange};
@@ -64,7 +65,8 @@ impl Fold for BoardFold {
         let approvals = approvals::fold(scope, &mut transaction, events).await?;
         let mut pasts = Vec::new();
         let (mut touches, mut bought) = (Vec::new(), Vec::new());
-        for fact in events {
+        for (number, fact) in events.iter().enumerate() {
+            give_way(number).await;
             let Some(work) = works.get_mut(&fact.customer) else { continue };
             work.apply(fact, scope, histories, &mut pasts).await?;
             if let Some(touch) = touch_row(fact).filter(|_| work.now.is_some()) {

@@ -53,7 +53,10 @@ pub(super) fn bounded(contact: &str) -> String {
 
 /// The order of a tier and an amount, as [`Customer::value_order`].
 pub(super) fn value_order(tier: Option<&str>, amount: Option<&Money>) -> (String, i64) {
-    let hundredths = |money: &Money| (money.amount * Decimal::ONE_HUNDRED).trunc().to_i64();
-    let value = amount.and_then(hundredths).unwrap_or(0);
-    (tier.unwrap_or(LAST).to_owned(), -value)
+    (tier.unwrap_or(LAST).to_owned(), amount_order(amount.map(|money| money.amount)))
+}
+
+/// Where an amount stands among others: in hundredths, the largest first.
+pub(super) fn amount_order(amount: Option<Decimal>) -> i64 {
+    -amount.and_then(|amount| (amount * Decimal::ONE_HUNDRED).trunc().to_i64()).unwrap_or(0)
 }

@@ -6,7 +6,8 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 use waymark_domain::{Pipeline, ProfileField};
 
-use super::card_index::{CardAttributes, CardCache, CardIndex, PresentCard};
+use super::card_index::{CardCache, CardIndex, PresentCard};
+use super::card_traits::CardAttributes;
 use super::cards::{BoardQuery, BoardReport, StageNaming, report};
 use super::row::{money_of, owner_of};
 use super::snapshot::BoardSnapshot;
@@ -127,6 +128,7 @@ impl PresentCard {
                 tags: Json::read(row, "tags")?.parse()?,
                 texts: read_texts(row, &ProfileField::IN_REPORTS.map(ProfileField::key))?,
                 sub_status: row.opt_text("sub_status")?,
+                elsewhere: Vec::new(),
                 version: row.number("pipeline_version")?,
             },
         })

@@ -131,17 +131,17 @@ impl PresentIndex for ListIndex {
 
     async fn read(snapshot: &mut Snapshot, _: &str) -> Result<Self> {
         let mut stages = all_stages(snapshot).await?;
-        let (mut index, mut after) = (Self::default(), Uuid::nil());
+        let (mut all, mut after) = (Vec::new(), Uuid::nil());
         loop {
             let values: [Value; 4] = values![snapshot.tenant.0, snapshot.generation, after, ROWS];
             let rows = snapshot.transaction.rows(&LISTED, &values).await?;
             for row in &rows {
                 let customer = listed(row, &mut stages)?;
                 after = customer.customer;
-                index.put(customer);
+                all.push(customer);
             }
             if rows.len() < ROWS as usize {
-                return Ok(index);
+                return Ok(Self::of(all));
             }
         }
     }

@@ -111,6 +111,20 @@ async fn read(
     Ok(rows)
 }
 
+/// All that was known of some customers at a position.
+pub(super) async fn of_some(
+    snapshot: &mut Snapshot,
+    customers: &BTreeSet<Uuid>,
+    known: Position,
+) -> Result<CustomerVersions> {
+    let mut pasts = CustomerVersions::new();
+    for row in read(snapshot, customers, (0, known)).await? {
+        pasts.entry(row.customer).or_default().push(CustomerVersion::of(row)?);
+    }
+    pasts.values_mut().for_each(|past| in_order(past));
+    Ok(pasts)
+}
+
 /// What of a later state was known at a position.
 fn known_by(pasts: &CustomerVersions, known: Position) -> CustomerVersions {
     let of_then = |(customer, past): (&Uuid, &Vec<CustomerVersion>)| {

@@ -1,11 +1,10 @@
 //! The customers of a tenant as lists look for them, in memory: in the order of their registration, with what filters look at.
 //!
-//! As with cards, what many customers have in common is kept once, and a filter is asked about each such set of traits. Texts are
-//! looked at only where a signature of their signs and pairs of signs says that a word may stand there.
+//! As with cards, what many customers have in common is kept once, and a filter is asked about each such set of traits. Who has a
+//! set is known, so that of a filter that few pass, those few are looked at. Texts are looked at only where the marks of their signs
+//! and pairs of signs say that a word may stand there.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher as _};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -16,12 +15,13 @@ use waymark_eventstore::Position;
 use super::customer::Customer;
 use super::found_by::{bounded, value_order};
 use super::list_filter::{CustomerFilter, ListTraits};
+use super::mark_index::{self, MarkIndex};
 use crate::error::{ProjectionError, Result};
-use crate::models::kept::{Kept, Present, Weigh};
+use crate::models::kept::{Present, TenantCache, Weigh};
 use crate::query::LIST_SEPARATOR;
 
 /// The customers of tenants.
-pub(crate) type ListCache = Kept<Present<ListIndex>>;
+pub(crate) type ListCache = TenantCache<Present<ListIndex>>;
 
 /// How many bytes are kept of them in memory at most.
 pub(crate) const BYTES_KEPT: usize = 512 << 20;
@@ -29,7 +29,10 @@ pub(crate) const BYTES_KEPT: usize = 512 << 20;
 /// For how many filters verdicts are kept.
 const FILTERS_KEPT: usize = 32;
 /// About how many bytes a customer takes beside its texts.
-const ENTRY_BYTES: usize = 200;
+const ENTRY_BYTES: usize = 200 + MarkIndex::BYTES;
+/// Of how many customers fewer than one passes a filter for those who pass to be gathered: otherwise a page is found sooner by going
+/// over the customers in order.
+const CUSTOMERS_A_PASS: usize = 16;
 /// About how many bytes a set of traits takes, with its texts.
 const TRAIT_BYTES: usize = 512;
 
@@ -50,11 +53,15 @@ pub(super) struct ListedCustomer {
 /// The customers of a tenant.
 #[derive(Debug, Default)]
 pub(crate) struct ListIndex {
-    customers: BTreeMap<Position, Entry>,
-    registered: HashMap<Uuid, Position>,
+    /// In the order of their registration. Who is taken away keeps the place, for when it is put again.
+    entries: Vec<Entry>,
+    places: HashMap<Uuid, u32>,
     numbers: HashMap<Arc<ListTraits>, u32>,
-    /// Sets of traits by their numbers, and how many customers have each.
-    traits: Vec<(Arc<ListTraits>, usize)>,
+    /// Sets of traits by their numbers.
+    traits: Vec<TraitSet>,
+    /// By tier, and of each tier by the amount, the largest first.
+    by_value: BTreeMap<String, BTreeSet<(i64, u32)>>,
+    marks: MarkIndex,
     /// Those that were asked for last at the front, each with its verdict on each set of traits.
     filters: VecDeque<(CustomerFilter, Vec<bool>)>,
     /// How many bytes all texts take.
@@ -62,11 +69,21 @@ pub(crate) struct ListIndex {
 }
 
 #[derive(Debug)]
+struct TraitSet {
+    traits: Arc<ListTraits>,
+    /// Where the tier stands in the order of tiers.
+    tier: String,
+    /// The places of those who have it.
+    holders: BTreeSet<u32>,
+}
+
+#[derive(Debug)]
 struct Entry {
+    created: Position,
     customer: Uuid,
+    is_there: bool,
     traits: u32,
     value: i64,
-    signature: u128,
     text: Box<str>,
     contacts: Box<str>,
 }
@@ -104,9 +121,17 @@ impl After {
 }
 
 impl ListIndex {
+    /// Of customers in any order.
+    pub(super) fn of(mut customers: Vec<ListedCustomer>) -> Self {
+        customers.sort_unstable_by_key(|customer| customer.created);
+        let mut index = Self::default();
+        customers.into_iter().for_each(|customer| index.put(customer));
+        index
+    }
+
     /// How many customers there are, merged and withdrawn ones among them.
     pub(super) fn len(&self) -> usize {
-        self.customers.len()
+        self.places.len()
     }
 
     /// Whether most of the traits that are kept are nobody's any more.
@@ -116,44 +141,84 @@ impl ListIndex {
 
     /// Takes a customer away, if it is there.
     pub(super) fn remove(&mut self, customer: Uuid) {
-        let Some(entry) = self.registered.remove(&customer).and_then(|at| self.customers.remove(&at)) else {
-            return;
-        };
-        self.traits[entry.traits as usize].1 -= 1;
+        let Some(place) = self.places.remove(&customer) else { return };
+        let entry = &mut self.entries[place as usize];
+        let set = &mut self.traits[entry.traits as usize];
+        set.holders.remove(&place);
+        if let Some(of_tier) = self.by_value.get_mut(&set.tier) {
+            of_tier.remove(&(entry.value, place));
+        }
         self.text_bytes -= entry.text.len() + entry.contacts.len();
+        self.marks.remove(place, marks(&entry.text, &entry.contacts));
+        entry.is_there = false;
+        (entry.text, entry.contacts) = Default::default();
     }
 
     /// Puts a customer in the place of what it was.
     pub(super) fn put(&mut self, listed: ListedCustomer) {
         self.remove(listed.customer);
-        let ListedCustomer { customer, created, traits, value, text, contacts } = listed;
-        let number = match self.numbers.get(&traits) {
-            Some(number) => *number,
-            None => {
-                // A customer is about two hundred bytes: there is no room for more of them.
-                let number = u32::try_from(self.traits.len()).unwrap_or(u32::MAX);
-                let traits = Arc::new(traits);
-                self.traits.push((Arc::clone(&traits), 0));
-                self.numbers.insert(traits, number);
-                number
-            }
+        let place = self.entries.partition_point(|entry| entry.created < listed.created);
+        let has_place = self.entries.get(place).is_none_or(|entry| entry.created == listed.created);
+        // A customer is about three hundred bytes: there is no room for more of them.
+        let (true, Ok(number)) = (has_place, u32::try_from(place)) else {
+            return self.put_between(listed);
         };
-        self.traits[number as usize].1 += 1;
+        let ListedCustomer { customer, created, traits, value, text, contacts } = listed;
+        let traits = self.number(traits);
+        let set = &mut self.traits[traits as usize];
+        set.holders.insert(number);
+        match self.by_value.get_mut(&set.tier) {
+            Some(of_tier) => drop(of_tier.insert((value, number))),
+            None => drop(self.by_value.insert(set.tier.clone(), BTreeSet::from([(value, number)]))),
+        }
         self.text_bytes += text.len() + contacts.len();
-        let signature =
-            signature(&text) | contacts.split(LIST_SEPARATOR).map(mark).fold(0, |all, one| all | one);
+        self.marks.add(number, marks(&text, &contacts));
+        self.places.insert(customer, number);
         let (text, contacts) = (text.into_boxed_str(), contacts.into_boxed_str());
-        self.registered.insert(customer, created);
-        self.customers.insert(created, Entry { customer, traits: number, value, signature, text, contacts });
+        let entry = Entry { created, customer, is_there: true, traits, value, text, contacts };
+        match self.entries.get_mut(place) {
+            Some(held) => *held = entry,
+            None => self.entries.push(entry),
+        }
+    }
+
+    /// Puts a customer that was registered before others that are there, which takes all of them afresh. Nobody is known later than
+    /// those registered after, as long as rows are those of one epoch.
+    fn put_between(&mut self, listed: ListedCustomer) {
+        let Self { entries, traits, .. } = std::mem::take(self);
+        let held = |entry: Entry| ListedCustomer {
+            customer: entry.customer,
+            created: entry.created,
+            traits: ListTraits::clone(&traits[entry.traits as usize].traits),
+            value: entry.value,
+            text: entry.text.into(),
+            contacts: entry.contacts.into(),
+        };
+        let held = entries.into_iter().filter(|entry| entry.is_there).map(held);
+        *self = Self::of(held.chain([listed]).collect());
+    }
+
+    /// The number of a set of traits, new or known.
+    fn number(&mut self, traits: ListTraits) -> u32 {
+        if let Some(number) = self.numbers.get(&traits) {
+            return *number;
+        }
+        // There are not more of them than customers were put.
+        let number = u32::try_from(self.traits.len()).unwrap_or(u32::MAX);
+        let tier = value_order(traits.tier.as_deref(), None).0;
+        let traits = Arc::new(traits);
+        self.traits.push(TraitSet { traits: Arc::clone(&traits), tier, holders: BTreeSet::new() });
+        self.numbers.insert(traits, number);
+        number
     }
 
     /// How many customers each pool holds of those that a filter lets through, by the pool's key.
     pub(super) fn pools(&mut self, filter: &CustomerFilter) -> BTreeMap<String, u64> {
         let verdicts = self.verdicts(filter);
         let mut pools = BTreeMap::new();
-        for ((traits, count), passes) in self.traits.iter().zip(verdicts) {
-            if let (Owner::Pool(pool), true, 1..) = (&traits.owner, passes, *count) {
-                *pools.entry(pool.clone()).or_default() += *count as u64;
+        for (set, passes) in self.traits.iter().zip(verdicts) {
+            if let (Owner::Pool(pool), true, false) = (&set.traits.owner, passes, set.holders.is_empty()) {
+                *pools.entry(pool.clone()).or_default() += set.holders.len() as u64;
             }
         }
         pools
@@ -169,50 +234,97 @@ impl ListIndex {
     ) -> Vec<Uuid> {
         let verdicts = self.verdicts(filter);
         let search = filter.q.as_ref().map(Search::of);
-        let passes = |entry: &Entry| {
-            verdicts[entry.traits as usize] && search.as_ref().is_none_or(|search| search.finds(entry))
+        let passes = |place: &u32| {
+            count_looks();
+            let entry = &self.entries[*place as usize];
+            entry.is_there
+                && verdicts[entry.traits as usize]
+                && search.as_ref().is_none_or(|search| search.finds(entry))
         };
-        let is_among = |entry: &Entry| among.is_none_or(|among| among.contains(&entry.customer));
-        if filter.by_value {
-            let passing = self.customers.iter().filter(|(_, entry)| is_among(entry) && passes(entry));
-            return self.by_value(passing.collect(), after, limit);
-        }
-        if let Some(among) = among {
-            let mut found: Vec<Position> =
-                among.iter().filter_map(|id| self.registered.get(id)).copied().collect();
-            found.sort_unstable();
-            let entries =
-                found.iter().filter(|at| **at > after.position).filter_map(|at| self.customers.get(at));
-            return entries.filter(|entry| passes(entry)).take(limit).map(|entry| entry.customer).collect();
-        }
-        let rest = self.customers.range((Bound::Excluded(after.position), Bound::Unbounded));
-        rest.map(|(_, entry)| entry)
-            .filter(|entry| passes(entry))
-            .take(limit)
-            .map(|entry| entry.customer)
-            .collect()
+        // The place after the one that the page begins after.
+        let begin = self.entries.partition_point(|entry| entry.created <= after.position);
+        let begin = u32::try_from(begin).unwrap_or(u32::MAX);
+        let some = self.some(among, search.as_ref(), &verdicts, if filter.by_value { 0 } else { begin });
+        let found: Vec<u32> = match (some, filter.by_value) {
+            (Some(some), false) => some.filter(|place| *place >= begin).filter(passes).take(limit).collect(),
+            (None, false) => (begin..)
+                .take(self.entries.len().saturating_sub(begin as usize))
+                .filter(passes)
+                .take(limit)
+                .collect(),
+            (Some(some), true) => self.sorted(some.filter(passes), (after, begin), limit),
+            (None, true) => {
+                self.in_value_order((after, begin), &verdicts).filter(passes).take(limit).collect()
+            }
+        };
+        found.into_iter().map(|place| self.entries[place as usize].customer).collect()
+    }
+
+    /// The places of customers among whom all are that a question may be about, in the order of registration; none where going
+    /// over all of them is as well.
+    fn some<'a>(
+        &'a self,
+        among: Option<&[Uuid]>,
+        search: Option<&'a Search<'_>>,
+        verdicts: &[bool],
+        from: u32,
+    ) -> Option<Box<dyn Iterator<Item = u32> + 'a>> {
+        let of_filter =
+            || self.traits.iter().zip(verdicts).filter(|(_, passes)| **passes).map(|(set, _)| set);
+        let mut places: Vec<u32> = match (among, search) {
+            (Some(among), _) => {
+                among.iter().filter_map(|customer| self.places.get(customer)).copied().collect()
+            }
+            (None, Some(search)) => {
+                return Some(Box::new(self.marks.with(from, &search.word_marks, &search.contact_marks)));
+            }
+            (None, None) => {
+                let passing: usize = of_filter().map(|set| set.holders.len()).sum();
+                if passing * CUSTOMERS_A_PASS >= self.len() {
+                    return None;
+                }
+                of_filter().flat_map(|set| &set.holders).copied().collect()
+            }
+        };
+        places.sort_unstable();
+        Some(Box::new(places.into_iter()))
     }
 
     /// The most valuable of some after a place in that order.
-    fn by_value(&self, passing: Vec<(&Position, &Entry)>, after: &After, limit: usize) -> Vec<Uuid> {
-        let tier = |traits: &ListTraits| value_order(traits.tier.as_deref(), None).0;
-        let mut tiers: Vec<String> = self.traits.iter().map(|(traits, _)| tier(traits)).collect();
-        tiers.extend(after.value.iter().map(|(tier, _)| tier.clone()));
-        tiers.sort_unstable();
-        tiers.dedup();
-        let rank = |tier: &String| tiers.partition_point(|other| other < tier);
-        let ranks: Vec<usize> = self.traits.iter().map(|(traits, _)| rank(&tier(traits))).collect();
-        let from = after.value.as_ref().map(|(tier, value)| (rank(tier), *value, after.position));
-        let keyed = passing.into_iter().map(|(position, entry)| {
-            ((ranks[entry.traits as usize], entry.value, *position), entry.customer)
+    fn sorted(
+        &self,
+        some: impl Iterator<Item = u32>,
+        (after, begin): (&After, u32),
+        limit: usize,
+    ) -> Vec<u32> {
+        let from = after.value.as_ref().map(|(tier, value)| (tier.as_str(), *value, begin));
+        let keyed = some.map(|place| {
+            let entry = &self.entries[place as usize];
+            (self.traits[entry.traits as usize].tier.as_str(), entry.value, place)
         });
-        let mut keyed: Vec<_> = keyed.filter(|(key, _)| from.is_none_or(|from| *key > from)).collect();
+        let mut keyed: Vec<_> = keyed.filter(|key| from.is_none_or(|from| *key >= from)).collect();
         if limit < keyed.len() {
             keyed.select_nth_unstable(limit);
             keyed.truncate(limit);
         }
         keyed.sort_unstable();
-        keyed.into_iter().map(|(_, customer)| customer).collect()
+        keyed.into_iter().map(|(.., place)| place).collect()
+    }
+
+    /// Everybody after a place in the order of values, but for the tiers in which no set of traits passes.
+    fn in_value_order(&self, (after, begin): (&After, u32), verdicts: &[bool]) -> impl Iterator<Item = u32> {
+        let passing =
+            self.traits.iter().zip(verdicts).filter(|(set, passes)| **passes && !set.holders.is_empty());
+        let passing: BTreeSet<&str> = passing.map(|(set, _)| set.tier.as_str()).collect();
+        let (from_tier, from) = match &after.value {
+            Some((tier, value)) => (tier.clone(), (*value, begin)),
+            None => (String::new(), (i64::MIN, 0)),
+        };
+        let tiers =
+            self.by_value.range(from_tier.clone()..).filter(move |(tier, _)| passing.contains(tier.as_str()));
+        tiers.flat_map(move |(tier, of_tier)| {
+            of_tier.range(if *tier == from_tier { from } else { (i64::MIN, 0) }..).map(|(_, place)| *place)
+        })
     }
 
     /// What a filter says of each set of traits.
@@ -222,55 +334,225 @@ impl ListIndex {
         let known = self.filters.iter().position(|(filter, _)| *filter == wanted);
         let (filter, mut verdicts) =
             known.and_then(|place| self.filters.remove(place)).unwrap_or_else(|| (wanted, Vec::new()));
-        verdicts.extend(self.traits[verdicts.len()..].iter().map(|(traits, _)| filter.lets_through(traits)));
+        verdicts.extend(self.traits[verdicts.len()..].iter().map(|set| filter.lets_through(&set.traits)));
         self.filters.push_front((filter, verdicts.clone()));
         self.filters.truncate(FILTERS_KEPT);
         verdicts
     }
 }
 
-/// What is searched for, with the signature that each word and each contact needs.
+/// What is searched for, with the marks of texts in which it may stand.
 struct Search<'a> {
-    words: Vec<(&'a str, u128)>,
-    contacts: Vec<(String, u128)>,
+    words: &'a [String],
+    contacts: Vec<String>,
+    /// All that the words need.
+    word_marks: Vec<usize>,
+    /// One of each contact.
+    contact_marks: Vec<usize>,
 }
 
 impl<'a> Search<'a> {
     fn of(sought: &'a SearchTerms) -> Self {
+        let mut word_marks: Vec<usize> =
+            sought.words.iter().flat_map(|word| mark_index::of_text(word)).collect();
+        word_marks.sort_unstable();
+        word_marks.dedup();
         Self {
-            words: sought.words.iter().map(|word| (word.as_str(), signature(word))).collect(),
-            contacts: sought.contacts.iter().map(|contact| (bounded(contact), mark(contact))).collect(),
+            words: &sought.words,
+            contacts: sought.contacts.iter().map(|contact| bounded(contact)).collect(),
+            word_marks,
+            contact_marks: sought.contacts.iter().map(|contact| mark_index::of(contact.as_str())).collect(),
         }
     }
 
     /// As [`SearchTerms::finds`].
     fn finds(&self, entry: &Entry) -> bool {
-        let may_hold = |needed: u128| entry.signature & needed == needed;
-        self.words.iter().all(|(_, needed)| may_hold(*needed))
-            && self.words.iter().all(|(word, _)| entry.text.contains(word))
-            || self
-                .contacts
-                .iter()
-                .any(|(contact, needed)| may_hold(*needed) && entry.contacts.contains(contact.as_str()))
+        self.words.iter().all(|word| entry.text.contains(word.as_str()))
+            || self.contacts.iter().any(|contact| entry.contacts.contains(contact.as_str()))
     }
 }
 
-/// A mark for each sign and each pair of signs of a text: a text that holds another has all of its marks.
-fn signature(text: &str) -> u128 {
-    let signs = text.chars().map(|sign| mark(&sign));
-    let pairs = text.chars().zip(text.chars().skip(1)).map(|pair| mark(&pair));
-    signs.chain(pairs).fold(0, |all, one| all | one)
+/// The marks of a customer's texts, and one of each contact.
+fn marks<'a>(text: &'a str, contacts: &'a str) -> impl Iterator<Item = usize> + 'a {
+    mark_index::of_text(text).chain(contacts.split(LIST_SEPARATOR).map(mark_index::of))
 }
 
-/// One of 128 marks, the same for the same thing in this process.
-fn mark(thing: &(impl std::hash::Hash + ?Sized)) -> u128 {
-    let mut hasher = DefaultHasher::new();
-    thing.hash(&mut hasher);
-    1 << (hasher.finish() % 128)
+#[cfg(test)]
+thread_local! {
+    /// How many customers were looked at, on this thread.
+    static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
+
+/// Counts a customer that is looked at, so that a test can hold how the work grows.
+#[cfg(test)]
+fn count_looks() {
+    LOOKS.with(|looks| looks.set(looks.get() + 1));
+}
+
+#[cfg(not(test))]
+fn count_looks() {}
 
 impl Weigh for ListIndex {
     fn bytes(&self) -> usize {
-        self.len() * ENTRY_BYTES + self.traits.len() * TRAIT_BYTES + self.text_bytes
+        self.entries.len() * ENTRY_BYTES + self.traits.len() * TRAIT_BYTES + self.text_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_domain::ProfileTexts;
+
+    use super::*;
+    use crate::tests::world::Chance;
+
+    fn customer(id: u128, created: Position, owner: &str) -> ListedCustomer {
+        ListedCustomer {
+            customer: Uuid::from_u128(id),
+            created,
+            traits: ListTraits {
+                owner: Owner::Rep(owner.to_owned()),
+                tier: None,
+                source: None,
+                channel: None,
+                tags: Vec::new(),
+                texts: ProfileTexts::default(),
+                at_risk: false,
+                is_merged: false,
+                is_withdrawn: false,
+                is_erased: false,
+                standings: Vec::new(),
+            },
+            value: 0,
+            text: format!("birch {id}\nx-{created}"),
+            contacts: String::new(),
+        }
+    }
+
+    /// A customer of any tier, value and texts.
+    fn any_customer(chance: &mut Chance, id: u128, created: Position) -> ListedCustomer {
+        let mut made = customer(id, created, ["li", "wu", "he"][chance.below(3)]);
+        made.traits.tier =
+            [None, Some("gold"), Some("silver"), Some("tin")][chance.below(4)].map(str::to_owned);
+        made.traits.at_risk = chance.below(20) == 0;
+        made.value = -(chance.below(5) as i64);
+        let names = ["橡树 贸易", "oak trading", "birch", "birchwood", "b"];
+        made.text = format!("{} {}\nx-{created}", names[chance.below(5)], chance.below(40));
+        if chance.below(3) == 0 {
+            made.contacts =
+                bounded("a@example.com") + &bounded(&format!("+861380013800{}", chance.below(10)));
+        }
+        made
+    }
+
+    /// A page found by looking at everybody.
+    fn by_looking(
+        all: &[ListedCustomer],
+        filter: &CustomerFilter,
+        among: Option<&[Uuid]>,
+        after: Option<&ListedCustomer>,
+        limit: usize,
+    ) -> Vec<Uuid> {
+        let key = |one: &ListedCustomer| {
+            let tier = value_order(one.traits.tier.as_deref(), None).0;
+            if filter.by_value { (tier, one.value, one.created) } else { (String::new(), 0, one.created) }
+        };
+        let finds = |one: &ListedCustomer| {
+            let contacts: Vec<String> = one.contacts.split(LIST_SEPARATOR).map(str::to_owned).collect();
+            filter.q.as_ref().is_none_or(|q| q.finds(&one.text, &contacts))
+        };
+        let counts = |one: &&ListedCustomer| {
+            filter.lets_through(&one.traits)
+                && finds(one)
+                && among.is_none_or(|among| among.contains(&one.customer))
+                && after.is_none_or(|after| key(one) > key(after))
+        };
+        let mut found: Vec<&ListedCustomer> = all.iter().filter(counts).collect();
+        found.sort_by_key(|one| key(one));
+        found.into_iter().take(limit).map(|one| one.customer).collect()
+    }
+
+    #[test]
+    fn pages_are_those_of_looking_at_everybody() {
+        let (mut chance, mut found) = (Chance::new(31), 0);
+        let mut all: Vec<ListedCustomer> = Vec::new();
+        let mut index = ListIndex::default();
+        for step in 0..600_u32 {
+            let id = chance.below(150) as u128;
+            all.retain(|one| one.customer != Uuid::from_u128(id));
+            if chance.below(8) == 0 {
+                index.remove(Uuid::from_u128(id));
+            } else {
+                // Now and then somebody is put who was registered before others.
+                let made = any_customer(&mut chance, id, 1_000 - id as u64);
+                all.push(made.clone());
+                index.put(made);
+            }
+            assert_eq!(index.len(), all.len());
+            let terms = ["birch", "oak 1", "树", "x-99", "+86 138 0013 8003", "a@example.com", "b", "nobody"];
+            let filter = CustomerFilter {
+                tier: (chance.below(3) == 0).then(|| ["gold", "silver,tin", "none"][chance.below(3)].into()),
+                owner: (chance.below(3) == 0).then(|| Owner::Rep("li".to_owned())),
+                at_risk: (chance.below(4) == 0).then_some(true),
+                q: (chance.below(2) == 0).then(|| SearchTerms::read(terms[chance.below(terms.len())])),
+                by_value: chance.below(2) == 0,
+                ..CustomerFilter::default()
+            };
+            let among: Option<Vec<Uuid>> =
+                (chance.below(5) == 0).then(|| (0..30).map(|id| Uuid::from_u128(id * 3)).collect());
+            let after = (chance.below(2) == 0 && !all.is_empty()).then(|| &all[chance.below(all.len())]);
+            let place = after.map_or_else(After::default, |after| After {
+                position: after.created,
+                value: Some((value_order(after.traits.tier.as_deref(), None).0, after.value)),
+            });
+            let page = index.page(&filter, among.as_deref(), &place, 7);
+            assert_eq!(
+                page,
+                by_looking(&all, &filter, among.as_deref(), after, 7),
+                "step {step}: {filter:?}"
+            );
+            found += page.len();
+        }
+        assert!(found > 500, "{found}");
+    }
+
+    /// How many customers are looked at for a page of one filter, of that many customers.
+    fn looks(customers: u64, filter: &CustomerFilter) -> usize {
+        let made = |n: u64| {
+            let mut made = customer(n.into(), n, if n % 100 == 7 { "li" } else { "wu" });
+            made.traits.tier = Some(if n.is_multiple_of(2) { "gold" } else { "silver" }.to_owned());
+            made.value = -((n * 7_919 % 1_000) as i64);
+            made
+        };
+        let mut index = ListIndex::of((1..=customers).map(made).collect());
+        LOOKS.with(|looks| looks.set(0));
+        index.page(filter, None, &After::default(), 10);
+        LOOKS.with(std::cell::Cell::get)
+    }
+
+    #[test]
+    fn a_page_looks_at_few_customers_however_many_there_are() {
+        let everybody = CustomerFilter::default();
+        let value = CustomerFilter { by_value: true, ..CustomerFilter::default() };
+        let nobody = CustomerFilter { tier: Some("none".into()), ..CustomerFilter::default() };
+        let silver = CustomerFilter { tier: Some("silver".into()), ..value.clone() };
+        let sought = |words: &str| CustomerFilter { q: Some(SearchTerms::read(words)), ..everybody.clone() };
+        for (filter, most) in [
+            (everybody.clone(), 10),
+            (value.clone(), 10),
+            (nobody, 0),
+            (silver, 10),
+            (sought("birch 1234"), 40),
+            (sought("zzqx"), 40),
+            (sought("somebody@example.com"), 200),
+        ] {
+            let (few, twice) = (looks(4_000, &filter), looks(8_000, &filter));
+            assert!(
+                few <= most && twice <= most.max(2 * few),
+                "{few}, {twice} of at most {most}: {filter:?}"
+            );
+        }
+        // Of whom few pass, those few are looked at.
+        let of_li = CustomerFilter { owner: Some(Owner::Rep("li".to_owned())), ..value };
+        assert_eq!((looks(4_000, &of_li), looks(8_000, &of_li)), (40, 80));
     }
 }

@@ -4,6 +4,7 @@
 mod approvals;
 pub(crate) mod as_of;
 pub(crate) mod card_index;
+mod card_traits;
 mod cards;
 mod customer;
 mod duplicates;
@@ -14,12 +15,17 @@ mod fold;
 mod found_by;
 mod kept_cards;
 mod kept_list;
+mod kept_pasts;
 mod kept_versions;
 mod list;
 mod list_filter;
 pub(crate) mod list_index;
+mod mark_index;
 mod owned;
 mod past;
+#[cfg(test)]
+pub(crate) mod past_by_fold;
+pub(crate) mod past_index;
 mod places;
 mod plan;
 mod population;
@@ -39,7 +45,7 @@ mod visible;
 
 use crate::models::read_model::{Fold, ReadModel};
 use crate::storage::table::Table;
-pub(crate) use tables::NAME;
+pub use tables::NAME;
 use tables::TABLES;
 
 pub use approvals::{ApprovalFilter, ApprovalReport, ModelReport, ProposalReport};

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
 
-use super::found_by::value_order;
 use super::report::MoneyReport;
 use crate::error::{ProjectionError, Result};
 use crate::stats::{Micros, quantile, seconds};
@@ -69,34 +68,6 @@ pub(super) struct CardPage {
 }
 
 impl StagePlaces {
-    /// Of everybody who stands there, in any order.
-    pub(super) fn of(mut here: Vec<Place>, page: CardPage) -> Self {
-        here.sort_unstable_by_key(Place::order);
-        let mut figures = StageFigures { middle: middle(&here, |place| place.entered), ..Default::default() };
-        for place in &here {
-            figures.count_in(place.sub_status.as_ref(), place.version, 1);
-            if let Some(money) = &place.amount {
-                figures.add(&money.currency, money.amount);
-            }
-        }
-        if page.limit == 0 {
-            return Self { figures, ..Self::default() };
-        }
-        if page.by_value {
-            // A stable sort: of equal value, those who have been there longest come first.
-            here.sort_by_cached_key(|place| value_order(place.tier.as_deref(), place.amount.as_ref()));
-        }
-        let begin = match page.after {
-            None => 0,
-            Some(after) if page.by_value => {
-                here.iter().position(|place| place.order() == after).map_or(0, |n| n + 1)
-            }
-            Some(after) => here.partition_point(|place| place.order() <= after),
-        };
-        here.drain(..begin);
-        Self::page(figures, here.into_iter(), page.limit)
-    }
-
     /// Of the places after the cursor, in the order asked for.
     pub(super) fn page(figures: StageFigures, mut rest: impl Iterator<Item = Place>, limit: usize) -> Self {
         let page: Vec<Place> = rest.by_ref().take(limit).collect();
@@ -149,12 +120,27 @@ pub(super) fn middle<T>(sorted: &[T], entered: impl Fn(&T) -> Micros) -> Vec<Mic
     sorted.get(below..above.min(sorted.len())).unwrap_or_default().iter().map(entered).collect()
 }
 
-impl Place {
-    /// Its place in the order of entries.
-    pub(super) fn order(&self) -> (Micros, Uuid) {
-        (self.entered, self.customer)
+/// The first of some things in an order, after the one that a page begins after, if it is among them. There is one more of
+/// them than the page takes where there are more.
+pub(super) fn first_after<T, K: Ord>(
+    mut things: Vec<T>,
+    page: CardPage,
+    entry: impl Fn(&T) -> (Micros, Uuid),
+    order: impl Fn(&T) -> K,
+) -> Vec<T> {
+    let after = page.after.and_then(|after| things.iter().find(|thing| entry(thing) == after)).map(&order);
+    if let Some(after) = after {
+        things.retain(|thing| order(thing) > after);
     }
+    if page.limit < things.len() {
+        things.select_nth_unstable_by_key(page.limit, &order);
+        things.truncate(page.limit + 1);
+    }
+    things.sort_unstable_by_key(order);
+    things
+}
 
+impl Place {
     fn cursor(&self) -> String {
         format!("{}.{}", self.entered, self.customer.simple())
     }

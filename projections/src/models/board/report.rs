@@ -11,7 +11,7 @@ use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money,
 use waymark_domain::intake::ScoreReason;
 use waymark_domain::{Language, Owner, ProfileTexts};
 
-use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
+use super::customer::{Card, ClearContact, Customer, Document, InquiryRecord, Sent};
 use super::expected_close::{ExpectedClose, KnownClose};
 use super::plan::Plan;
 use super::profile::ClearScore;
@@ -335,7 +335,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
     };
     let contact = |ClearContact { kind, value }| ContactReport { kind, value };
     let (traits, profile) = (customer.traits, customer.profile);
-    let touch = |Touch { at, source, channel, answered }: Touch| TouchReport {
+    let touch = |InquiryRecord { at, source, channel, answered }: InquiryRecord| TouchReport {
         at: instant(at),
         source,
         channel,

@@ -39,6 +39,7 @@ pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
 pub(crate) const APPROVALS_AMONG: &str = include_str!("approvals_among.sql");
 pub(crate) const APPROVALS_PAGE: &str = include_str!("approvals_page.sql");
 pub(crate) const APPROVALS_DUE: &str = include_str!("approvals_due.sql");
+pub(crate) const APPROVALS_NEXT: &str = include_str!("approvals_next.sql");
 pub(crate) const POOL_OCCUPANTS: &str = include_str!("pool_occupants.sql");
 pub(crate) const PURCHASES: &str = include_str!("purchases.sql");
 pub(crate) const PURCHASES_OF: &str = include_str!("purchases_of.sql");

@@ -6,7 +6,7 @@ use crate::storage::columns::{Json, table};
 use crate::storage::table::Table;
 
 /// The name of the read model.
-pub(crate) const NAME: &str = "board";
+pub const NAME: &str = "board";
 
 table! {
     /// Customers as they are now.

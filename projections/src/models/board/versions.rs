@@ -11,8 +11,8 @@ use waymark_eventstore::Position;
 use super::row::{money_of, owner_of};
 use super::tables::VersionRow;
 use crate::error::Result;
-use crate::query::{AnyOf, CohortFilter, has_texts};
-use crate::stats::Micros;
+use crate::query::{AnyOf, CohortFilter, StaySubStatus, has_texts};
+use crate::stats::{JourneySet, Micros, Stay};
 
 pub(crate) use super::kept_versions::load;
 
@@ -106,9 +106,33 @@ pub(crate) fn passes(past: &[CustomerVersion], instant: Micros, filter: &CohortF
         && filter.tag.as_ref().is_none_or(|tag| then.tags.iter().any(|held| tag.contains(held)))
 }
 
+/// The sub-statuses of the stays of a pipeline's journeys as they are seen at an instant.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnSubStatuses<'a> {
+    pub(crate) journeys: &'a JourneySet,
+    pub(crate) pasts: &'a CustomerVersions,
+    pub(crate) pipeline: &'a str,
+    /// The last instant at which something counts.
+    pub(crate) last: Micros,
+}
+
+impl<'a> OwnSubStatuses<'a> {
+    /// Of a stay of a journey, by its number.
+    pub(crate) fn of(&self, journey: usize, stay: &Stay) -> Option<&'a String> {
+        let past = self.pasts.get(&self.journeys.customer(journey)).map_or(&[][..], Vec::as_slice);
+        let ended = self.journeys.ended(journey, self.last).map(|(at, _)| at);
+        own_sub_status(past, self.pipeline, (stay.entered, stay.seen_last(ended, self.last)))
+    }
+
+    /// Whether a stay has the sub-status that is wanted, where one is.
+    pub(crate) fn is(&self, journey: usize, stay: &Stay, wanted: Option<&StaySubStatus>) -> bool {
+        wanted.is_none_or(|wanted| self.of(journey, stay) == wanted.0.as_ref())
+    }
+}
+
 /// The sub-status of a stay of a journey that began at an instant and was seen last at another, itself included. A stay of no
 /// length has none.
-pub(crate) fn own_sub_status<'a>(
+fn own_sub_status<'a>(
     past: &'a [CustomerVersion],
     journey: &str,
     (entered, seen): (Micros, Micros),

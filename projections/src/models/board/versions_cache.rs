@@ -5,10 +5,10 @@ use std::sync::Arc;
 use waymark_eventstore::Position;
 
 use super::versions::{CustomerVersion, CustomerVersions};
-use crate::models::kept::{Kept, RowsId, Weigh};
+use crate::models::kept::{RowsId, TenantCache, Weigh};
 
 /// What the customers of tenants were like.
-pub(crate) type VersionsCache = Kept<KeptVersions>;
+pub(crate) type VersionsCache = TenantCache<KeptVersions>;
 
 /// How many bytes are kept of that in memory at most.
 pub(crate) const BYTES_KEPT: usize = 512 << 20;

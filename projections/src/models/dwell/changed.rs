@@ -38,7 +38,7 @@ fn bears_on(fact: &DecodedEvent, pipeline: &str) -> bool {
 }
 
 /// The journeys of some customers alone, as they were known at a position, in the order of the customers.
-pub(super) async fn journeys(
+pub(crate) async fn journeys(
     snapshot: &mut Snapshot,
     pipeline: &str,
     customers: &BTreeSet<Uuid>,

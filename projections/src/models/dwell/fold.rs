@@ -15,6 +15,7 @@ use super::statements::{CLOSE, KNOWN, TAIL};
 use super::tables::{END_ROWS, EndRow, MOVES, MoveRow};
 use crate::db::{Row, Transaction, Value, values};
 use crate::error::Result;
+use crate::fairness::give_way;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::{
     HISTORIES_KEPT, History, HistoryCache, JourneyChange, JourneyEnd, PositionedMove, count_compared, place,
@@ -53,11 +54,11 @@ pub(super) struct DwellFold {
     /// The histories of customers that were corrected.
     histories: HistoryCache,
     /// Of journeys that were corrected: the rows that are known now.
-    known: LruCache<(String, Uuid), Known>,
+    known: LruCache<(String, Uuid), LiveRows>,
 }
 
 /// The rows of a journey that are known now, by the events of its moves.
-type Known = HashMap<Uuid, Live>;
+type LiveRows = HashMap<Uuid, Live>;
 
 impl Default for DwellFold {
     fn default() -> Self {
@@ -80,7 +81,8 @@ impl Fold for DwellFold {
             emptied: HashSet::new(),
         };
         let mut ends = Vec::new();
-        for fact in events {
+        for (number, fact) in events.iter().enumerate() {
+            give_way(number).await;
             if let Some(end) = CensoringEvent::of(fact) {
                 let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
                 let reason = end.as_str().to_owned();
@@ -231,7 +233,7 @@ impl Page<'_> {
     fn renew(
         &mut self,
         key: &(String, Uuid),
-        known: &mut Known,
+        known: &mut LiveRows,
         (record, now): (Uuid, Option<&PositionedMove>),
         history: &History,
         position: Position,
@@ -250,7 +252,7 @@ impl Page<'_> {
     }
 
     /// The journey as known before this event: the stored rows, with what the page has done so far.
-    async fn live(&mut self, key: &(String, Uuid)) -> Result<Known> {
+    async fn live(&mut self, key: &(String, Uuid)) -> Result<LiveRows> {
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
         let values = values![tenant, generation, key.0.as_str(), key.1, Micros::MAX];
         let rows = self.transaction.rows(KNOWN, &values).await?;
@@ -337,7 +339,7 @@ fn some_moves(
     history: &History,
     journey: &str,
     records: &BTreeSet<Uuid>,
-    known: &Known,
+    known: &LiveRows,
 ) -> Option<HashMap<Uuid, PositionedMove>> {
     let standing = records.iter().filter_map(|record| history.journeys.standing(journey, *record));
     let mut standing: Vec<_> = standing.collect();

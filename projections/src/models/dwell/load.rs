@@ -39,7 +39,7 @@ pub(super) async fn load_index(
     let cache = Arc::clone(&snapshot.sources.journey_cache);
     let kept = cache.of(snapshot.tenant, pipeline);
     let mut states = kept.lock().await;
-    let index = match states.nearest(rows, known) {
+    let index = match states.nearest(&rows, known) {
         Some((position, index)) if position == known => index,
         Some(nearest) => Arc::new(follow(snapshot, pipeline, nearest, known).await?),
         None => Arc::new(JourneyIndex::of(fetch(snapshot, pipeline, known).await?)),

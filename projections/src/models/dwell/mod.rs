@@ -23,6 +23,7 @@ pub use export::{Endings, ExportedMove, MoveCursor};
 pub(crate) use tables::NAME;
 use tables::TABLES;
 
+pub(crate) use changed::journeys as journeys_of;
 use load::load_index;
 pub(crate) use load::{fetch, load, reasons};
 pub(crate) use moves::{known_then, moves_of};
@@ -31,7 +32,7 @@ pub use report::dwell::{
     KaplanMeier, StageReport, Unit,
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
-pub use report::heatmap::{HeatmapQuery, HeatmapReport};
+pub use report::heatmap::{HeatmapQuery, HeatmapReport, RecordSubject};
 pub use report::paths::{
     DeviationReport, Ending, PathReport, PathsMark, PathsQuery, PathsReport, PrefixReport, StandardPath,
     StandardReport, WinRate,

@@ -16,6 +16,7 @@ use super::statements::{CLOSE, FORGET, KNOWN};
 use super::tables::ROWS;
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
+use crate::fairness::give_way;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::{HISTORIES_KEPT, HistoryCache, JourneyChange, count_compared};
 use crate::models::read_model::{Fold, Scope, Writes};
@@ -33,11 +34,11 @@ pub(super) struct TimelineFold {
     /// The histories of customers that were corrected.
     histories: HistoryCache,
     /// Of customers that were corrected: the rows that are known now.
-    known: LruCache<Uuid, Known>,
+    known: LruCache<Uuid, LinesByEvent>,
 }
 
 /// The rows of a customer that are known now, by their events.
-type Known = HashMap<Uuid, Line>;
+type LinesByEvent = HashMap<Uuid, Line>;
 
 impl Default for TimelineFold {
     fn default() -> Self {
@@ -56,7 +57,8 @@ impl Fold for TimelineFold {
             closed: Vec::new(),
             closed_rows: HashSet::new(),
         };
-        for fact in events {
+        for (number, fact) in events.iter().enumerate() {
+            give_way(number).await;
             let line = Line::of(fact);
             if let Some(known) = self.known.get_mut(&fact.customer) {
                 known.insert(line.event, line.clone());
@@ -131,7 +133,7 @@ impl Page<'_> {
 
     /// Lets a correction say what it is about: the stage that was recorded, by whom, and when that happened as far as is
     /// known with it.
-    fn refer(&mut self, known: &mut Known, fact: &DecodedEvent, journeys: &Journeys) {
+    fn refer(&mut self, known: &mut LinesByEvent, fact: &DecodedEvent, journeys: &Journeys) {
         let line = known.get(&fact.event.id).filter(|line| line.is_correction());
         let root = line.and_then(|line| journeys.resolve(line.corrects?));
         let Some(root) = root.and_then(|root| known.get(&root)) else { return };
@@ -154,7 +156,7 @@ impl Page<'_> {
     }
 
     /// The customer's rows as known so far: the stored ones, with what the page has done.
-    async fn live(&mut self, customer: Uuid) -> Result<Known> {
+    async fn live(&mut self, customer: Uuid) -> Result<LinesByEvent> {
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
         let rows = self.transaction.rows(KNOWN, &values![tenant, generation, customer, i64::MAX]).await?;
         let mut live = Vec::with_capacity(rows.len());

@@ -21,7 +21,7 @@ use crate::query::AsOf;
 use crate::stats::Micros;
 
 /// Entries read at a time.
-const PAGE: u32 = 500;
+const ENTRIES_PER_PAGE: u32 = 500;
 
 /// Which view of the history is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -139,10 +139,10 @@ impl TimelineSnapshot {
 }
 
 /// A line, and the customer in whose stream it stands.
-type Told = (Uuid, Line);
+type StreamLine = (Uuid, Line);
 
 /// The lines of a customer, and of those that were merged into it by the instant asked about, and into those.
-async fn streams(snapshot: &mut Snapshot, query: &TimelineQuery) -> Result<Vec<Told>> {
+async fn streams(snapshot: &mut Snapshot, query: &TimelineQuery) -> Result<Vec<StreamLine>> {
     let (tenant, generation, known) = (snapshot.tenant.0, snapshot.generation, snapshot.known(&query.at));
     let (mut all, mut open, mut seen) = (Vec::new(), vec![query.customer], vec![query.customer]);
     while let Some(origin) = open.pop() {
@@ -173,7 +173,7 @@ fn absorbed(lines: &[Line], until: Micros) -> Vec<Uuid> {
 }
 
 /// The lines of a view, in its order.
-fn told(mut lines: Vec<Told>, query: &TimelineQuery) -> Vec<Told> {
+fn told(mut lines: Vec<StreamLine>, query: &TimelineQuery) -> Vec<StreamLine> {
     let effective = query.view == TimelineView::Effective;
     lines.retain(|(_, line)| {
         place(line, TimelineView::Both).0 <= query.at.micros()
@@ -188,7 +188,7 @@ fn told(mut lines: Vec<Told>, query: &TimelineQuery) -> Vec<Told> {
 
 /// In the effective story each move leaves the stage that the move before it entered, whatever was thought when
 /// it was recorded.
-fn connect(lines: &mut [Told]) {
+fn connect(lines: &mut [StreamLine]) {
     let mut held: Vec<((Uuid, String), String)> = Vec::new();
     // A migration says what the label was; the stay has the new one in this story already.
     for (origin, line) in lines.iter_mut().filter(|(_, line)| !line.is_migration()) {
@@ -225,7 +225,7 @@ async fn items(
     store: &dyn EventStore,
     vault: &Vault,
     query: &TimelineQuery,
-    shown: &[Told],
+    shown: &[StreamLine],
 ) -> Result<Vec<TimelineItem>> {
     let mut data = contents(snapshot, store, shown).await?;
     if query.disclosure.opens() {
@@ -235,7 +235,7 @@ async fn items(
         data.iter_mut().for_each(|data| query.disclosure.apply(data));
     }
     let recorded = query.view == TimelineView::Recorded;
-    let item = |((origin, line), mut data): (&Told, serde_json::Value)| {
+    let item = |((origin, line), mut data): (&StreamLine, serde_json::Value)| {
         uncover(&mut data);
         TimelineItem {
             position: line.position,
@@ -257,7 +257,7 @@ async fn items(
     Ok(shown.iter().zip(data).map(item).collect())
 }
 
-fn opening<'a>((origin, line): &Told, data: &'a mut serde_json::Value) -> Opening<'a> {
+fn opening<'a>((origin, line): &StreamLine, data: &'a mut serde_json::Value) -> Opening<'a> {
     let also = also_about(&line.event_type, *origin, data);
     Opening { subject: *origin, also, event_id: line.event, data }
 }
@@ -266,7 +266,7 @@ fn opening<'a>((origin, line): &Told, data: &'a mut serde_json::Value) -> Openin
 async fn contents(
     snapshot: &Snapshot,
     store: &dyn EventStore,
-    shown: &[Told],
+    shown: &[StreamLine],
 ) -> Result<Vec<serde_json::Value>> {
     let mut contents = vec![serde_json::Value::Null; shown.len()];
     let mut wanted: Vec<(Position, usize)> =
@@ -280,7 +280,7 @@ async fn contents(
     let query = origins.into_iter().map(|origin| Query::tag(tags::customer(origin)));
     let query = query.fold(Query::default(), Query::or);
     while after < until {
-        let page = store.read_matching(snapshot.tenant, &query, after, until, PAGE).await?;
+        let page = store.read_matching(snapshot.tenant, &query, after, until, ENTRIES_PER_PAGE).await?;
         for entry in &page {
             let Ok(found) = wanted.binary_search_by_key(&entry.position, |(position, _)| *position) else {
                 continue;
@@ -292,7 +292,10 @@ async fn contents(
             let envelope = entry.envelope().map_err(damaged)?;
             contents[wanted[found].1] = serde_json::from_str(envelope.data.get()).map_err(damaged)?;
         }
-        after = page.last().filter(|_| page.len() == PAGE as usize).map_or(until, |last| last.position);
+        after = page
+            .last()
+            .filter(|_| page.len() == ENTRIES_PER_PAGE as usize)
+            .map_or(until, |last| last.position);
     }
     Ok(contents)
 }

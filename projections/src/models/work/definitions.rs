@@ -10,7 +10,7 @@ use waymark_domain::automation::Rules;
 use waymark_domain::pipeline::PipelineEvent;
 use waymark_domain::pipeline::event::Message;
 use waymark_domain::pipeline::version::{Publication, Versions};
-use waymark_eventstore::{Entry, Position, Query};
+use waymark_eventstore::{Entry, EventStore, Position, Query, TenantId};
 
 use crate::error::{ProjectionError, Result};
 use crate::models::read_model::Scope;
@@ -18,7 +18,7 @@ use crate::models::read_model::Scope;
 /// The tag that all pipeline events of a tenant carry.
 const PIPELINES: &str = "pipelines";
 /// How many entries are read at a time.
-const PAGE: u32 = 100;
+const ENTRIES_PER_PAGE: u32 = 100;
 
 /// What a page has of pipelines.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(super) struct News {
     /// The pipelines of which something was published.
     pub(super) published: BTreeSet<String>,
     /// What the calendar and alerts of shares set off.
-    pub(super) reminders: Vec<(Said, WholeReminders)>,
+    pub(super) reminders: Vec<(EventAt, WholeReminders)>,
 }
 
 /// What a rule tells of a pipeline as a whole.
@@ -45,17 +45,17 @@ impl WholeReminders {
 
 /// Where an event stands, and when it happened.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct EventAt {
     pub(super) position: Position,
     pub(super) id: Uuid,
     pub(super) at: DateTime<Utc>,
 }
 
-fn said(entry: &Entry) -> Result<Said> {
+fn said(entry: &Entry) -> Result<EventAt> {
     let envelope = entry
         .envelope()
         .map_err(|error| ProjectionError::Paused { position: entry.position, cause: error.to_string() })?;
-    Ok(Said { position: entry.position, id: envelope.id, at: envelope.effective_at })
+    Ok(EventAt { position: entry.position, id: envelope.id, at: envelope.effective_at })
 }
 
 /// Every version of each pipeline, by key.
@@ -68,14 +68,25 @@ pub(super) struct Definitions {
     published_at: BTreeMap<Uuid, Position>,
 }
 
+/// Whether a version of any pipeline was published or withdrawn, or anything else was said of pipelines, between two positions.
+pub(super) async fn has_published(
+    store: &dyn EventStore,
+    tenant: TenantId,
+    (after, until): (Position, Position),
+) -> Result<bool> {
+    Ok(!store.read_matching(tenant, &Query::tag(PIPELINES), after, until, 1).await?.is_empty())
+}
+
 impl Definitions {
     /// Reads on to the end of a page. Returns what of it the page has.
     pub(super) async fn read_on(&mut self, scope: &Scope<'_>) -> Result<News> {
         let mut news = News::default();
         let query = Query::tag(PIPELINES);
         loop {
-            let page =
-                scope.store.read_matching(scope.tenant, &query, self.read_to, scope.reached, PAGE).await?;
+            let page = scope
+                .store
+                .read_matching(scope.tenant, &query, self.read_to, scope.reached, ENTRIES_PER_PAGE)
+                .await?;
             for entry in &page {
                 let told = self.learn(entry)?;
                 if entry.position <= scope.after {
@@ -101,7 +112,7 @@ impl Definitions {
                     Some(PipelineEvent::StandardPathSet(_)) | None => {}
                 }
             }
-            if page.len() < PAGE as usize {
+            if page.len() < ENTRIES_PER_PAGE as usize {
                 break;
             }
         }

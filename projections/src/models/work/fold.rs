@@ -17,9 +17,9 @@ use waymark_domain::pipeline::event::Message;
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
 
-use super::definitions::{Definitions, Said, WholeReminders};
+use super::definitions::{Definitions, EventAt, WholeReminders};
 use super::message_id::NEWS;
-use super::news::{Told, news};
+use super::news::{NewsItem, news};
 use super::statements::{DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY};
 use super::tables::{
     CUSTOMERS, DEADLINES, DeadlineRow, MESSAGES, MessageRow, REMINDERS, RUN, ReminderRow, RunRow, STANDINGS,
@@ -27,6 +27,7 @@ use super::tables::{
 };
 use crate::db::{Value, values};
 use crate::error::Result;
+use crate::fairness::give_way;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::{self, JourneyChange};
 use crate::models::read_model::{Fold, Scope, Writes};
@@ -59,7 +60,8 @@ impl Fold for WorkFold {
         let cache = self;
         let news = cache.definitions.read_on(scope).await?;
         let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
-        for fact in events {
+        for (number, fact) in events.iter().enumerate() {
+            give_way(number).await;
             page.take(cache, fact).await?;
         }
         for (said, told) in &news.reminders {
@@ -235,19 +237,19 @@ impl Rows {
         if let CustomerEvent::Reminded(e) = &fact.event.event {
             let message = (&e.text, e.role.as_str(), e.channels.as_slice());
             let about = (Some(customer), customer.primary());
-            self.reminder(Said::of(fact), about, (&e.rule, e.cause, 0), message);
+            self.reminder(EventAt::of(fact), about, (&e.rule, e.cause, 0), message);
         }
         self.came_again(customer, fact);
         for (n, told) in (NEWS..).zip(news(customer, fact)) {
-            self.message(Said::of(fact), (Some(customer), "rep", fact.event.actor.as_str(), n), told);
+            self.message(EventAt::of(fact), (Some(customer), "rep", fact.event.actor.as_str(), n), told);
         }
     }
 
     fn message(
         &mut self,
-        said: Said,
+        said: EventAt,
         (customer, role, actor, n): (Option<&Customer>, &str, &str, u32),
-        told: Told,
+        told: NewsItem,
     ) {
         let owner = customer.map(|customer| parts(&customer.owner));
         let (kind, id) = match told.owner {
@@ -287,11 +289,11 @@ impl Rows {
         let role = if customer.pool().is_some() { "supervisor" } else { "rep" };
         let about = (Some(customer), customer.primary());
         let why = (LEAD_TOUCHED, fact.event.id, 0);
-        self.reminder(Said::of(fact), about, why, (&event.told(), role, &NotificationChannel::ALL));
+        self.reminder(EventAt::of(fact), about, why, (&event.told(), role, &NotificationChannel::ALL));
     }
 
     /// What the calendar and alerts of shares remind of.
-    fn of_the_whole(&mut self, said: Said, event: &WholeReminders) {
+    fn of_the_whole(&mut self, said: EventAt, event: &WholeReminders) {
         for (n, message) in (0..).zip(&event.reminders) {
             let Message { text, role, channels } = message;
             self.reminder(
@@ -331,7 +333,7 @@ impl Rows {
             for (text, role, channels) in automation.reminders_of(stage) {
                 let channels = if channels.is_empty() { &[NotificationChannel::Workbench] } else { channels };
                 let why = (automation.id.as_str(), fact.event.id, n);
-                self.reminder(Said::of(fact), (Some(customer), journey), why, (text, role, channels));
+                self.reminder(EventAt::of(fact), (Some(customer), journey), why, (text, role, channels));
                 n += 1;
             }
             if n > before {
@@ -351,15 +353,12 @@ impl Rows {
 
     fn reminder(
         &mut self,
-        said: Said,
+        said: EventAt,
         (customer, journey): (Option<&Customer>, &str),
         (rule, cause, n): (&str, Uuid, u32),
         (text, role, channels): (&Label, &str, &[NotificationChannel]),
     ) {
-        let told = match customer {
-            Some(customer) => Told { text: Some(text.clone()), ..Told::standing("reminder", customer) },
-            None => Told { text: Some(text.clone()), ..Told::of("reminder", journey) },
-        };
+        let told = NewsItem { text: Some(text.clone()), ..NewsItem::about("reminder", customer, journey) };
         self.message(said, (customer, role, rule, n), told);
         let owner = customer.map(|customer| parts(&customer.owner));
         let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
@@ -492,7 +491,7 @@ fn parts(owner: &Owner) -> (&'static str, &str) {
     }
 }
 
-impl Said {
+impl EventAt {
     fn of(fact: &DecodedEvent) -> Self {
         Self { position: fact.event.position, id: fact.event.id, at: fact.event.effective_at }
     }

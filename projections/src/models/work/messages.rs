@@ -73,6 +73,8 @@ pub struct InboxFilter {
     pub mates: BTreeSet<String>,
     /// The reps of the teams that the actor leads.
     pub led: BTreeSet<String>,
+    /// The roles beside those of leaders that the actor fills, each as `role/rep` for a rep whose customers it is about.
+    pub functions: BTreeSet<String>,
     /// Whether everything that goes to those who lead is the actor's.
     pub leads_all: bool,
     /// Those before this place.
@@ -109,7 +111,7 @@ impl WorkSnapshot {
         ];
         let standing = sub_status_values(snapshot, filter.sub_status.as_ref()).await?;
         let since = filter.away_since.map_or(i64::MAX, |since| since.timestamp_micros());
-        let away = values![name_list(&filter.away), since];
+        let away = values![name_list(&filter.away), since, name_list(&filter.functions)];
         let values = [&values[..], &visibility_binds(&filter.visibility), &standing, &away].concat();
         let rows = snapshot.transaction.rows(MESSAGES_PAGE, &values).await?;
         let mut messages = rows.iter().map(message).collect::<Result<Vec<_>>>()?;

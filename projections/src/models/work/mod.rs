@@ -7,6 +7,7 @@
 
 mod definitions;
 mod fold;
+mod kept_standings;
 mod message_id;
 mod messages;
 pub(crate) mod names;
@@ -14,7 +15,9 @@ mod news;
 pub(crate) mod reclaim;
 mod reminders;
 mod rules;
+mod scope;
 mod snapshot;
+pub(crate) mod standing_index;
 mod standings;
 pub(crate) mod statements;
 pub(crate) mod tables;
@@ -24,18 +27,20 @@ mod waiting;
 
 use crate::models::read_model::{Fold, ReadModel};
 use crate::storage::table::Table;
-pub(crate) use tables::NAME;
+pub use tables::NAME;
 use tables::TABLES;
 
+pub use kept_standings::StandingSnapshot;
 pub use messages::{InboxFilter, Message};
 pub use reminders::{ReminderFilter, ReminderReport};
 pub use rules::{DueRule, RuleReport, SkipReport};
+pub use scope::{StageAgeFilter, WorkCursor, WorkScope};
 pub use snapshot::WorkSnapshot;
 pub use tasks::{TaskFilter, TaskReport};
 pub use then::PipelinesThen;
 #[cfg(test)]
 pub(crate) use waiting::STANDING_COUNTED;
-pub use waiting::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkPage, WorkScope};
+pub use waiting::{ContactFilter, WaitingReport, WorkPage};
 
 /// The read model.
 pub(crate) struct Work;

@@ -6,7 +6,7 @@ use crate::storage::columns::table;
 use crate::storage::table::Table;
 
 /// The name of the read model.
-pub(crate) const NAME: &str = "work";
+pub const NAME: &str = "work";
 
 table! {
     /// What work lists look at of each customer.

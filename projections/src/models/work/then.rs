@@ -14,9 +14,10 @@ use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
 use super::fold::{went_back, word};
+use super::scope::{StageAgeFilter, WorkCursor, WorkScope};
 use super::snapshot::WorkSnapshot;
 use super::tasks::{TaskFilter, TaskReport};
-use super::waiting::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkPage, WorkScope};
+use super::waiting::{ContactFilter, WaitingReport, WorkPage};
 use crate::error::Result;
 use crate::models::board::OwnerReport;
 use crate::models::board::as_of::{FormerCustomer, everybody};

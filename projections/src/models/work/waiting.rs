@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::names;
+use super::scope::{StageAgeFilter, WorkCursor, WorkScope};
 use super::snapshot::WorkSnapshot;
 use super::standings::sub_status_values;
 use super::statements::{CONTACTS, CONTACTS_COUNTED, NEXT_CONTACTS, STANDING};
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::{NextAction, OwnerReport};
 use crate::models::snapshot::Snapshot;
-use crate::query::{AnyOf, name_list, visibility_binds};
+use crate::query::{name_list, visibility_binds};
 use crate::stats::Micros;
 use crate::storage::table::fetch_by_keys;
 
@@ -55,19 +55,6 @@ pub struct WaitingReport {
     pub went_back: bool,
 }
 
-/// Whose customers a list of work is of.
-#[derive(Debug, Clone, Default)]
-pub struct WorkScope {
-    /// Of this rep.
-    pub owner: Option<String>,
-    /// Not those whose next contact lies from one instant up to another.
-    pub not_between: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// Whose journey stands in one of these sub-statuses.
-    pub sub_status: Option<AnyOf>,
-    /// Which customers are visible to the caller.
-    pub visibility: Visibility,
-}
-
 /// Who must be contacted.
 #[derive(Debug, Clone)]
 pub struct ContactFilter {
@@ -79,40 +66,6 @@ pub struct ContactFilter {
     pub touched: bool,
     /// Whose.
     pub whose: WorkScope,
-}
-
-/// Who stands in a stage for long.
-#[derive(Debug, Clone)]
-pub struct StageAgeFilter {
-    /// The journey.
-    pub journey: String,
-    /// The stage.
-    pub stage: String,
-    /// Entered at or before this instant.
-    pub entered_until: DateTime<Utc>,
-    /// Only what reps own.
-    pub owned: bool,
-    /// Only of these tiers, and none that went back in this cycle.
-    pub tiers: Option<Vec<String>>,
-    /// Only where nothing was recorded after this instant and nothing is planned,
-    pub silent_until: Option<DateTime<Utc>>,
-    /// or where the next contact was due by this one.
-    pub overdue_until: Option<DateTime<Utc>>,
-    /// The instant that the list is of.
-    pub now: DateTime<Utc>,
-    /// Whose.
-    pub whose: WorkScope,
-}
-
-/// Where a customer stands in a list of work.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WorkCursor {
-    /// What it is there by: when it must be contacted, or when it entered its stage.
-    pub at: DateTime<Utc>,
-    /// Who.
-    pub customer: Uuid,
-    /// In which journey; empty in lists that look at none.
-    pub journey: String,
 }
 
 /// How many customers [`STANDING`] lists on all pages: the same conditions, but for those of the page.
@@ -215,7 +168,7 @@ impl WorkSnapshot {
 }
 
 /// A page of what was found: one more than the limit says that there is another page.
-async fn page(
+pub(super) async fn page(
     snapshot: &mut Snapshot,
     mut found: Vec<(WorkCursor, WaitingReport)>,
     limit: u32,
@@ -244,7 +197,7 @@ fn contact(row: &Row) -> Result<(WorkCursor, WaitingReport)> {
     Ok((WorkCursor { at, customer, journey: String::new() }, waiting))
 }
 
-fn standing(row: &Row) -> Result<(WorkCursor, WaitingReport)> {
+pub(super) fn standing(row: &Row) -> Result<(WorkCursor, WaitingReport)> {
     let (journey, entered_at) = (row.text("journey")?, instant(row.int("entered_at")?));
     let waiting =
         WaitingReport { stage: Some(row.text("stage")?), entered_at: Some(entered_at), ..waiting(row)? };

@@ -99,7 +99,7 @@ impl ReportSnapshot {
             pipeline: hypothesis.pipeline.clone(),
             versions: hypothesis.versions().cloned().unwrap_or_else(|| definition.versions.clone()),
         };
-        let asked = Asked { query, at, position: known };
+        let asked = ReplayInput { query, at, position: known };
         let seed = seed_of(definition, &at, known);
         let forecast = ForecastQuery {
             at,
@@ -130,13 +130,13 @@ impl ReportSnapshot {
 }
 
 /// What both histories are asked.
-struct Asked<'a> {
+struct ReplayInput<'a> {
     query: &'a WhatIfQuery,
     at: AsOf,
     position: Position,
 }
 
-impl Asked<'_> {
+impl ReplayInput<'_> {
     fn window(&self) -> Window {
         let span = self.query.hypothesis.span;
         Window { from: Some(span.from), to: Some(span.to) }

@@ -8,7 +8,7 @@ SELECT id(c.tenant_id) AS tenant_id, id(c.customer) AS customer_id, c.name, c.ex
        instant(c.owned_since) AS owned_since, c.tier, decimal(c.amount) AS amount, c.currency, c.source, c.channel,
        c.industry, c.region, c.service_type, instant(c.next_at) AS next_contact_at, truth(c.at_risk) AS at_risk,
        truth(c.erased) AS erased, truth(c.withdrawn) AS withdrawn, id(c.merged_into) AS merged_into, c.version,
-       c.created_position
+       c.created_position, c.company_size
 FROM board_customer c
 JOIN projection_serving s
   ON s.tenant_id = c.tenant_id AND s.projection = 'board' AND s.generation = c.generation;

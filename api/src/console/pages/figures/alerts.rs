@@ -13,7 +13,7 @@ use super::super::super::layout::{Layout, problem};
 use super::super::super::session::PageQuery;
 use super::super::table::{cell, count, number, table, words};
 use super::super::{figure as value_of, items, text};
-use super::{Asked, Content, Windows, page};
+use super::{Content, PageRequest, Windows, page};
 
 /// The roles that an alert may remind.
 const TOLD: [&str; 2] = ["manager", "supervisor"];
@@ -25,7 +25,7 @@ const ROLE: &str = "role";
 const TEXTS: [&str; 2] = ["zh", "en"];
 
 /// Shows the alerts, and the rules that tell of them.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let source = asked.report("alerts", Windows::One, &[]);
     let report = asked.layout.read(&source).await?;
     let body = html! {
@@ -35,7 +35,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     Ok(Content { echoed: report, choices: html! {}, body })
 }
 
-fn noticed(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn noticed(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let there = |one: &Value| asked.customers(&[("stage", text(&one["stage"]))]);
     let drawn: Vec<Bar> = items(report)
@@ -99,7 +99,7 @@ fn noticed(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
     asked.figure(title, explained, &shown, &[source])
 }
 
-fn direction<'a>(asked: &Asked<'a>, direction: &Value) -> &'a str {
+fn direction<'a>(asked: &PageRequest<'a>, direction: &Value) -> &'a str {
     match direction.as_str() {
         Some("up") => asked.locale.text("升高", "higher"),
         Some("down") => asked.locale.text("降低", "lower"),
@@ -107,7 +107,7 @@ fn direction<'a>(asked: &Asked<'a>, direction: &Value) -> &'a str {
     }
 }
 
-fn severity<'a>(asked: &Asked<'_>, severity: &'a str) -> &'a str {
+fn severity<'a>(asked: &PageRequest<'_>, severity: &'a str) -> &'a str {
     match severity {
         "warning" => asked.locale.text("提示", "warning"),
         "high" => asked.locale.text("严重", "high"),
@@ -122,7 +122,7 @@ fn telling(definition: &Value) -> impl Iterator<Item = &Value> {
     rules.filter(|rule| rule["trigger"]["kind"] == "share_alert")
 }
 
-fn rules(asked: &Asked<'_>) -> Markup {
+fn rules(asked: &PageRequest<'_>) -> Markup {
     let (locale, leads) = (asked.locale, asked.layout.has_role(&["manager", "admin"]));
     let stages = |rule: &Value| {
         let named = rule["trigger"]["stages"].as_array().into_iter().flatten();
@@ -185,11 +185,11 @@ fn rules(asked: &Asked<'_>) -> Markup {
     }
 }
 
-fn here(asked: &Asked<'_>) -> String {
+fn here(asked: &PageRequest<'_>) -> String {
     format!("/console/figures/{}/alerts", encoded(asked.pipeline))
 }
 
-fn form(asked: &Asked<'_>) -> Markup {
+fn form(asked: &PageRequest<'_>) -> Markup {
     let locale = asked.locale;
     let typed = |name: &str| asked.query.get(name).unwrap_or_default();
     let captions =

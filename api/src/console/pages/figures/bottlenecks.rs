@@ -7,10 +7,10 @@ use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
 use super::super::table::{amounts, count, lasting, number, table, words};
 use super::super::{figure as value_of, items, text};
-use super::{Asked, Content, Windows};
+use super::{Content, PageRequest, Windows};
 
 /// Shows the bottlenecks, the worst first.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let source = asked.report("bottlenecks", Windows::One, &[]);
     let report = asked.layout.read(&source).await?;
@@ -44,7 +44,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     Ok(Content { echoed: report, choices: html! {}, body })
 }
 
-fn tabled(asked: &Asked<'_>, title: &str, report: &Value) -> Markup {
+fn tabled(asked: &PageRequest<'_>, title: &str, report: &Value) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("状态", "Stage")),

@@ -14,7 +14,7 @@ use super::super::super::session::PageQuery;
 use super::super::names::Names;
 use super::super::table::{amounts, cell, number, table, words};
 use super::super::{FilterBar, figure as value_of, items, text};
-use super::{Asked, Content, period, reports};
+use super::{Content, PageRequest, period, reports};
 
 /// What a change is called.
 const KINDS: [(&str, &str, &str); 26] = [
@@ -63,7 +63,7 @@ struct Step<'a> {
 }
 
 /// Shows the waterfall: of the period, or of the last 30 days.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let source = source(asked);
     let report = asked.layout.read(&source).await?;
@@ -86,7 +86,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
 }
 
 /// The path of the report: the period's ends are its two moments, and what the filters let through counts at both.
-fn source(asked: &Asked<'_>) -> String {
+fn source(asked: &PageRequest<'_>) -> String {
     let instant = |name: &str| asked.query.get(name).map(|given| period::instant(asked.locale, name, given));
     let to = instant("to").or_else(|| instant("effective_at"));
     let pairs = [
@@ -99,7 +99,7 @@ fn source(asked: &Asked<'_>) -> String {
     with_query(&format!("/v1/changes/{}", encoded(asked.pipeline)), moments.chain(who))
 }
 
-fn steps<'a>(asked: &Asked<'_>, report: &'a Value) -> Vec<Step<'a>> {
+fn steps<'a>(asked: &PageRequest<'_>, report: &'a Value) -> Vec<Step<'a>> {
     let locale = asked.locale;
     let total = |label: &str, of: &'a Value| Step {
         label: label.to_owned(),
@@ -211,7 +211,7 @@ pub(in super::super::super) async fn customers(
 async fn behind(layout: &Layout, pipeline: &str, query: &PageQuery) -> Result<Markup, ApiError> {
     let locale = layout.locale;
     let names = Names(layout.read(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
-    let asked = Asked { layout, locale, pipeline, tab: "changes", query, names };
+    let asked = PageRequest { layout, locale, pipeline, tab: "changes", query, names };
     let path = format!("/v1/changes/{}/customers", encoded(pipeline));
     let source = with_query(&path, [("cursor", Some(query.get("cursor").unwrap_or_default()))]);
     let list = layout.get(&source).await?;

@@ -7,7 +7,7 @@ use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
 use super::super::table::{amounts, lasting, number, share, table, undecided, words};
 use super::super::{figure as value_of, items};
-use super::{Asked, Content, Windows};
+use super::{Content, PageRequest, Windows};
 
 /// Which contact is credited with a deal.
 const ATTRIBUTIONS: [(&str, &str, &str); 3] = [
@@ -17,7 +17,7 @@ const ATTRIBUTIONS: [(&str, &str, &str); 3] = [
 ];
 
 /// Shows the sources and channels, those with most leads first.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let chosen = asked.query.get("attribution").unwrap_or(ATTRIBUTIONS[0].0);
     let more = [("pipeline", asked.pipeline), ("attribution", chosen)];
@@ -49,7 +49,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
 }
 
 /// What a channel is called: where the lead came from, and how.
-fn name(asked: &Asked<'_>, item: &Value) -> String {
+fn name(asked: &PageRequest<'_>, item: &Value) -> String {
     let unknown = asked.locale.text("未知", "unknown");
     let of = |key: &str| item[key].as_str().unwrap_or(unknown).to_owned();
     format!("{} · {}", of("source"), of("channel"))
@@ -63,12 +63,12 @@ fn then<'v>(before: Option<&'v Value>, item: &Value) -> &'v Value {
 }
 
 /// Its customers; a channel without a name cannot be asked for.
-fn customers(asked: &Asked<'_>, item: &Value) -> Option<String> {
+fn customers(asked: &PageRequest<'_>, item: &Value) -> Option<String> {
     let (source, channel) = item["source"].as_str().zip(item["channel"].as_str())?;
     Some(asked.customers(&[("source", source), ("channel", channel)]))
 }
 
-fn drawn(asked: &Asked<'_>, report: &Value, before: Option<&Value>) -> Vec<Bar> {
+fn drawn(asked: &PageRequest<'_>, report: &Value, before: Option<&Value>) -> Vec<Bar> {
     let bar = |item: &Value| Bar {
         label: name(asked, item),
         // Leads are the cycles that began in the period, not who is there now: the table has the channels' customers.
@@ -84,7 +84,7 @@ fn drawn(asked: &Asked<'_>, report: &Value, before: Option<&Value>) -> Vec<Bar> 
     items(report).iter().map(bar).collect()
 }
 
-fn tabled(asked: &Asked<'_>, title: &str, report: &Value, before: Option<&Value>) -> Markup {
+fn tabled(asked: &PageRequest<'_>, title: &str, report: &Value, before: Option<&Value>) -> Markup {
     let locale = asked.locale;
     let mut columns = vec![
         words(locale.text("来源 · 渠道", "Source · channel")),

@@ -7,7 +7,7 @@ use super::super::super::charts::{Mark, Row, of_most, plot, ticks};
 use super::super::super::gateway::ApiError;
 use super::super::table::{amounts, cell, count, number, table, words};
 use super::super::{figure as value_of, text};
-use super::{Asked, Content, Windows, encoded};
+use super::{Content, PageRequest, Windows, encoded};
 use crate::domain::Language;
 
 /// The horizons that one may look at.
@@ -16,7 +16,7 @@ const HORIZONS: [(&str, &str); 4] = [("30,90", "30 / 90"), ("30", "30"), ("60", 
 const TESTED: &str = "30";
 
 /// Shows the forecast and its back-test.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let horizons = asked.query.get("horizon_days").unwrap_or(HORIZONS[0].0);
     let source = asked.report("forecasts", Windows::None, &[("horizon_days", horizons)]);
@@ -48,7 +48,7 @@ fn marks(of: &Value, expected: f64, actual: Option<f64>, most: f64) -> Vec<Mark>
 }
 
 /// How many deals are expected, and for how much.
-fn deals(asked: &Asked<'_>, forecast: &Value, source: &str) -> Markup {
+fn deals(asked: &PageRequest<'_>, forecast: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let horizons = horizons_of(forecast);
     let most = horizons.iter().map(|horizon| value_of(&horizon["deals"]["high_95"])).fold(0.0, f64::max);
@@ -109,7 +109,7 @@ fn deals(asked: &Asked<'_>, forecast: &Value, source: &str) -> Markup {
 }
 
 /// What is at stake in each stage, and what is expected of it.
-fn by_stage(asked: &Asked<'_>, horizon: &Value, source: &str) -> Markup {
+fn by_stage(asked: &PageRequest<'_>, horizon: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("状态", "Stage")),
@@ -147,7 +147,7 @@ fn by_stage(asked: &Asked<'_>, horizon: &Value, source: &str) -> Markup {
 }
 
 /// Forecasts as they would have been, beside what came.
-fn back_test(asked: &Asked<'_>, test: &Value, source: &str) -> Markup {
+fn back_test(asked: &PageRequest<'_>, test: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let points: Vec<&Value> =
         test["points"].as_array().into_iter().flatten().filter(|point| point["open"] != 0).collect();
@@ -193,7 +193,7 @@ fn back_test(asked: &Asked<'_>, test: &Value, source: &str) -> Markup {
 }
 
 /// How good the forecasts were, and how good those would have been that use no model.
-fn scores(asked: &Asked<'_>, test: &Value) -> Markup {
+fn scores(asked: &PageRequest<'_>, test: &Value) -> Markup {
     let locale = asked.locale;
     let each = [
         ("bias", "偏差（件）", "Bias in deals"),
@@ -219,7 +219,7 @@ fn scores(asked: &Asked<'_>, test: &Value) -> Markup {
 }
 
 /// Whether what was given a probability came as often.
-fn calibration(asked: &Asked<'_>, test: &Value, source: &str) -> Markup {
+fn calibration(asked: &PageRequest<'_>, test: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let classes: Vec<&Value> =
         test["calibration"].as_array().into_iter().flatten().filter(|class| class["n"] != 0).collect();

@@ -8,7 +8,7 @@ use super::super::super::gateway::ApiError;
 use super::super::table::{cell, count, number, share, table, undecided, words};
 use super::super::{figure as value_of, text};
 use super::compared::{difference, points, same};
-use super::{Asked, Content, Windows};
+use super::{Content, PageRequest, Windows};
 
 /// What may be counted, and in a sentence what that is.
 const DEFINITIONS: [(&str, [&str; 2], [&str; 2]); 6] = [
@@ -60,7 +60,7 @@ const DEFINITIONS: [(&str, [&str; 2], [&str; 2]); 6] = [
 ];
 
 /// Shows the funnel, by one of its definitions.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let chosen = asked.query.get("definition").unwrap_or(DEFINITIONS[0].0);
     let windows = if chosen == "stock" { Windows::None } else { Windows::Both };
@@ -88,7 +88,7 @@ fn stages(funnel: &Value) -> &[Value] {
 }
 
 /// All that is counted, each once, and the outcome.
-fn totals(asked: &Asked<'_>, funnel: &Value) -> Markup {
+fn totals(asked: &PageRequest<'_>, funnel: &Value) -> Markup {
     let locale = asked.locale;
     let totals = &funnel["totals"];
     let before = &funnel["compared"]["totals"];
@@ -125,7 +125,7 @@ fn totals(asked: &Asked<'_>, funnel: &Value) -> Markup {
     }
 }
 
-fn drawn(asked: &Asked<'_>, title: &str, funnel: &Value) -> Markup {
+fn drawn(asked: &PageRequest<'_>, title: &str, funnel: &Value) -> Markup {
     let locale = asked.locale;
     let rows: Vec<Bar> = stages(funnel)
         .iter()
@@ -144,7 +144,7 @@ fn drawn(asked: &Asked<'_>, title: &str, funnel: &Value) -> Markup {
     bars(title, &rows)
 }
 
-fn tabled(asked: &Asked<'_>, title: &str, funnel: &Value) -> Markup {
+fn tabled(asked: &PageRequest<'_>, title: &str, funnel: &Value) -> Markup {
     let locale = asked.locale;
     let mut columns = vec![
         words(locale.text("状态", "Stage")),
@@ -163,7 +163,7 @@ fn tabled(asked: &Asked<'_>, title: &str, funnel: &Value) -> Markup {
     table(title, &columns, &rows)
 }
 
-fn row(asked: &Asked<'_>, funnel: &Value, stage: &Value) -> Vec<Markup> {
+fn row(asked: &PageRequest<'_>, funnel: &Value, stage: &Value) -> Vec<Markup> {
     let locale = asked.locale;
     let (next, won) = (&stage["next"], &stage["won"]);
     let before = same(funnel, "stages", "stage", &stage["stage"]);

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
-use super::super::table::{cell, count, lasting, number, share, table, words};
+use super::super::table::{cell, count, customer, lasting, number, share, table, words};
 use super::super::{figure as value_of, items, text};
 use super::compared::{difference, points, same, time};
-use super::{Asked, Content, Windows};
+use super::{Content, PageRequest, Windows};
 
 /// Late changes that a page shows.
 const SHOWN: &str = "25";
@@ -18,7 +18,7 @@ const HOURS: &str = "hours";
 const USUAL_HOURS: u64 = 24;
 
 /// Shows the delays, who and what they are of, and what they do to the forecast.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let (locale, hours) = (asked.locale, asked.query.get(HOURS));
     let permitted = hours.map(seconds);
     let mut more = vec![("limit", SHOWN)];
@@ -46,7 +46,7 @@ fn seconds(hours: &str) -> String {
     seconds.map_or_else(|| hours.to_owned(), |seconds| seconds.to_string())
 }
 
-fn tiles(asked: &Asked<'_>, report: &Value) -> Markup {
+fn tiles(asked: &PageRequest<'_>, report: &Value) -> Markup {
     let locale = asked.locale;
     let (changes, before) = (&report["changes"], &report["compared"]["changes"]);
     let left_out = &report["left_out"];
@@ -79,12 +79,12 @@ fn tiles(asked: &Asked<'_>, report: &Value) -> Markup {
     }
 }
 
-fn late_share(asked: &Asked<'_>, delays: &Value) -> Markup {
+fn late_share(asked: &PageRequest<'_>, delays: &Value) -> Markup {
     html! { @match delays["late_share"]["share"].as_f64() { Some(share) => { (asked.locale.share(share)) } None => { "—" } } }
 }
 
 /// The figures of a line: of whom or what, how many, how late.
-fn line(asked: &Asked<'_>, of: Markup, delays: &Value, before: &Value) -> Vec<Markup> {
+fn line(asked: &PageRequest<'_>, of: Markup, delays: &Value, before: &Value) -> Vec<Markup> {
     let locale = asked.locale;
     vec![
         of,
@@ -98,7 +98,7 @@ fn line(asked: &Asked<'_>, of: Markup, delays: &Value, before: &Value) -> Vec<Ma
     ]
 }
 
-fn tabled(asked: &Asked<'_>, title: &str, first: &str, rows: &[Vec<Markup>]) -> Markup {
+fn tabled(asked: &PageRequest<'_>, title: &str, first: &str, rows: &[Vec<Markup>]) -> Markup {
     let locale = asked.locale;
     let mut columns = vec![
         words(first),
@@ -115,7 +115,7 @@ fn tabled(asked: &Asked<'_>, title: &str, first: &str, rows: &[Vec<Markup>]) -> 
     table(title, &columns, rows)
 }
 
-fn people(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn people(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let lines = || report["by_rep"].as_array().into_iter().flatten();
     let before = |one: &Value| same(report, "by_rep", "actor", &one["actor"]).clone();
@@ -154,12 +154,12 @@ fn people(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
 }
 
 /// The customers of who recorded, if that is a rep.
-fn owned_by(asked: &Asked<'_>, one: &Value) -> Option<String> {
+fn owned_by(asked: &PageRequest<'_>, one: &Value) -> Option<String> {
     let actor = text(&one["actor"]);
     actor.starts_with("rep:").then(|| asked.customers(&[("owner", actor)]))
 }
 
-fn stages(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn stages(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let lines = report["by_stage"].as_array().into_iter().flatten();
     let rows: Vec<Vec<Markup>> = lines
@@ -182,7 +182,7 @@ fn stages(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
 }
 
 /// What was thought at the end of the period, and what is known about it now.
-fn effect(asked: &Asked<'_>, effect: &Value, source: &str) -> Markup {
+fn effect(asked: &PageRequest<'_>, effect: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("状态", "Stage")),
@@ -228,7 +228,7 @@ fn decimal(value: &Value) -> String {
 }
 
 /// The changes that were recorded too late, the longest delay first.
-fn late(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn late(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("客户", "Customer")),
@@ -241,9 +241,8 @@ fn late(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
     let rows: Vec<Vec<Markup>> = items(report)
         .iter()
         .map(|one| {
-            let id = text(&one["customer_id"]);
             vec![
-                html! { a href={ "/console/customers/" (id) } { (one["customer_name"].as_str().unwrap_or(id)) } },
+                customer(one),
                 cell(asked.names.stage(locale, &one["stage"])),
                 cell(text(&one["actor"])),
                 cell(locale.moment(&one["effective_at"])),

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::super::super::charts::{Bar, bars};
 use super::super::super::gateway::ApiError;
-use super::super::table::{amounts, cell, count, number, share, table, undecided, words};
+use super::super::table::{amounts, cell, count, customer, number, share, table, undecided, words};
 use super::super::{figure as value_of, items, text};
 use super::compared::{difference, points};
-use super::{Asked, Content, Windows, encoded};
+use super::{Content, PageRequest, Windows, encoded};
 
 /// By what losses are counted beside their reason: as the API calls it, and what the tables say.
 const KEYS: [(&str, &str, [&str; 2], [&str; 2]); 4] = [
@@ -19,7 +19,7 @@ const KEYS: [(&str, &str, [&str; 2], [&str; 2]); 4] = [
 ];
 
 /// Shows the losses by reason, stage, rep, source and month; and the deals behind a row, where one was chosen.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let source = asked.report("losses", Windows::Both, &[]);
     let report = asked.layout.read(&source).await?;
     let body = html! {
@@ -32,7 +32,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     Ok(Content { echoed: report, choices: html! {}, body })
 }
 
-fn tiles(asked: &Asked<'_>, report: &Value) -> Markup {
+fn tiles(asked: &PageRequest<'_>, report: &Value) -> Markup {
     let locale = asked.locale;
     let before = &report["compared"];
     let each = [("ended", "结束的周期", "Cycles that ended"), ("lost", "其中流失", "Lost of them")];
@@ -70,7 +70,7 @@ fn by_reason(report: &Value) -> Vec<(Value, f64)> {
     sums
 }
 
-fn reasons(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn reasons(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let (now, before) = (by_reason(report), by_reason(&report["compared"]));
     let then = |reason: &Value| before.iter().find(|(known, _)| known == reason).map_or(0.0, |(_, sum)| *sum);
@@ -119,7 +119,7 @@ fn reasons(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
     asked.figure(title, &asked.explained(explained), &shown, &[source])
 }
 
-fn places(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn places(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("原因", "Reason")),
@@ -150,12 +150,12 @@ fn places(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
 }
 
 /// Where the deals behind a row are shown.
-fn behind(asked: &Asked<'_>, by: &str, value: &Value) -> String {
+fn behind(asked: &PageRequest<'_>, by: &str, value: &Value) -> String {
     asked.link("losses", &[("by", by), ("value", text(value)), ("cursor", "")])
 }
 
 /// What the value of a key is called.
-fn called(asked: &Asked<'_>, by: &str, value: &Value) -> String {
+fn called(asked: &PageRequest<'_>, by: &str, value: &Value) -> String {
     match (by, value.as_str()) {
         ("reason", _) => asked.names.reason(asked.locale, value),
         (_, None) => asked.locale.text("未知", "unknown").to_owned(),
@@ -167,7 +167,7 @@ fn called(asked: &Asked<'_>, by: &str, value: &Value) -> String {
 
 /// The losses by one key.
 fn rows_of(
-    asked: &Asked<'_>,
+    asked: &PageRequest<'_>,
     report: &Value,
     source: &str,
     (by, list, [zh, en], column): (&str, &str, [&str; 2], [&str; 2]),
@@ -203,7 +203,7 @@ fn rows_of(
 }
 
 /// The deals behind a row.
-async fn deals(asked: &Asked<'_>, by: &str) -> Result<Markup, ApiError> {
+async fn deals(asked: &PageRequest<'_>, by: &str) -> Result<Markup, ApiError> {
     let locale = asked.locale;
     let mut more = vec![("by", by)];
     more.extend(asked.query.get("value").map(|value| ("value", value)));
@@ -221,9 +221,8 @@ async fn deals(asked: &Asked<'_>, by: &str) -> Result<Markup, ApiError> {
         number(locale.text("金额", "Amount")),
     ];
     let row = |deal: &Value| -> Vec<Markup> {
-        let id = text(&deal["customer_id"]);
         vec![
-            html! { a href={ "/console/customers/" (id) } { (deal["customer_name"].as_str().unwrap_or(id)) } },
+            customer(deal),
             cell(locale.moment(&deal["lost_at"])),
             cell(asked.names.reason(locale, &deal["reason"])),
             cell(called(asked, "stage", &deal["stage"])),

@@ -10,6 +10,7 @@ mod forecast;
 mod funnel;
 mod latency;
 mod losses;
+mod moves;
 mod overview;
 mod period;
 mod pilots;
@@ -59,7 +60,7 @@ const WHAT_IF: &str = "what-if";
 const PASSING: [&str; 7] = ["cursor", "done", POSITION, "draft", "as", "rule", ONCE];
 
 /// What a page is asked for.
-struct Asked<'a> {
+struct PageRequest<'a> {
     layout: &'a Layout,
     locale: Locale,
     pipeline: &'a str,
@@ -93,7 +94,7 @@ pub(in super::super) async fn show(
     Path(pipeline): Path<String>,
     query: PageQuery,
 ) -> Response {
-    page(&layout, &pipeline, "", &query, None).await
+    page(&layout.with_script("figures.js"), &pipeline, "", &query, None).await
 }
 
 /// Shows one of the other pages.
@@ -102,6 +103,7 @@ pub(in super::super) async fn tab(
     Path((pipeline, tab)): Path<(String, String)>,
     query: PageQuery,
 ) -> Response {
+    let layout = layout.with_script("figures.js");
     match tab.as_str() {
         WHAT_IF => what_if::show(&layout, &pipeline, &query).await,
         tab => page(&layout, &pipeline, tab, &query, None).await,
@@ -140,7 +142,7 @@ async fn page(
     let Some((_, zh, en)) = TABS.iter().find(|(known, ..)| *known == tab) else {
         return nowhere(Preferences { language: locale.language, zone: locale.zone }).await;
     };
-    let asked = match Asked::of(layout, pipeline, tab, query).await {
+    let asked = match PageRequest::of(layout, pipeline, tab, query).await {
         Ok(asked) => asked,
         Err(error) => return layout.failed(Part::Figures, &error),
     };
@@ -184,7 +186,7 @@ async fn page(
     }
 }
 
-impl<'a> Asked<'a> {
+impl<'a> PageRequest<'a> {
     async fn of(
         layout: &'a Layout,
         pipeline: &'a str,
@@ -213,7 +215,7 @@ impl<'a> Asked<'a> {
             .copied()
             .chain(instants.iter().map(|(name, value)| (*name, value.as_str())))
             .collect();
-        FilterBar { locale: self.locale, query: self.query }.on(path, &asked)
+        self.filter_bar().on(path, &asked)
     }
 
     /// The same of the period that is compared, for a report that takes one period alone; none where none is compared.
@@ -227,7 +229,7 @@ impl<'a> Asked<'a> {
             .copied()
             .chain(instants.iter().map(|(name, value)| (*name, value.as_str())))
             .collect();
-        Some(FilterBar { locale: self.locale, query: self.query }.on(path, &asked))
+        Some(self.filter_bar().on(path, &asked))
     }
 
     /// The ends of periods that are given on the page, each under the name of the API's parameter.
@@ -287,11 +289,14 @@ impl<'a> Asked<'a> {
         self.query.get("compare_from").is_some() || self.query.get("compare_to").is_some()
     }
 
+    fn filter_bar(&self) -> FilterBar<'_> {
+        FilterBar { locale: self.locale, query: self.query, pipeline: self.pipeline }
+    }
+
     fn framed(&self, content: &Content) -> Markup {
         let (locale, tab) = (self.locale, self.tab);
         // A pilot has its own period, and all of its team.
         let is_filtered = tab != "pilots";
-        let filter_bar = FilterBar { locale, query: self.query };
         // What has no field of its own among the filters is kept when they are set.
         let own = html! {
             (content.choices)
@@ -300,7 +305,7 @@ impl<'a> Asked<'a> {
             }
         };
         html! {
-            header.heading { h1 { (locale.text("分析", "Analytics")) " " small { (self.pipeline) } } }
+            header.heading { h1 { (locale.text("分析", "Analytics")) " " small { (self.layout.pipeline_name(self.pipeline)) } } }
             nav.tabs aria-label=(locale.text("分析", "Analytics")) {
                 @for (key, zh, en) in TABS.iter().filter(|(key, ..)| *key != WHAT_IF || self.layout.has_role(what_if::ROLES)) {
                     a href=(self.link(key, &[])) aria-current=[(*key == tab).then_some("page")] { (locale.text(zh, en)) }
@@ -308,7 +313,7 @@ impl<'a> Asked<'a> {
             }
             @if is_filtered {
                 (self.periods(tab))
-                (filter_bar.form(&content.echoed, &html! { (self.days()) (own) }))
+                (self.filter_bar().form(&content.echoed, &html! { (self.days()) (own) }))
             }
             (content.body)
         }

@@ -10,7 +10,7 @@ use super::super::super::i18n::Locale;
 use super::super::table::{cell, count, lasting, number, table, words};
 use super::super::{figure as value_of, text};
 use super::compared::{difference, same, time};
-use super::{Asked, Content, Windows};
+use super::{Content, PageRequest, Windows};
 use crate::domain::Language;
 
 /// Ways to a deal that are shown.
@@ -18,7 +18,7 @@ const PATHS: &str = "8";
 
 /// What the page is made of.
 struct PageData<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a PageRequest<'a>,
     locale: Locale,
     board: Value,
     dwell: Value,
@@ -37,7 +37,7 @@ struct Sources {
 }
 
 /// Shows the overview.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let zone = asked.locale.zone.name();
     let sources = Sources {
         board: asked.report("boards", Windows::None, &[("limit", "1")]),

@@ -8,7 +8,7 @@ use super::super::super::charts::{Mark, Range, Row, plot, ranges};
 use super::super::super::gateway::ApiError;
 use super::super::table::{cell, count, lasting, number, share, table, words};
 use super::super::{figure as value_of, text};
-use super::{Asked, Content};
+use super::{Content, PageRequest};
 
 /// Which pilot of the pipeline, and by which measures.
 const PILOT: &str = "pilot";
@@ -17,7 +17,7 @@ const MEASURES: [(&str, &str); 2] = [("silent_days", "7"), ("horizon_days", "14"
 const SIDES: [&str; 2] = ["pilot", "rest"];
 
 /// Shows a pilot: the one that is asked for, or the one that began last.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let pilots = asked.layout.pipeline(asked.pipeline)["pilots"].as_array().cloned().unwrap_or_default();
     let named = pilots.iter().find(|pilot| Some(text(&pilot["id"])) == asked.query.get(PILOT));
     let latest = || pilots.iter().max_by_key(|pilot| text(&pilot["from"]));
@@ -43,7 +43,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
 }
 
 /// That there is no pilot, and how one comes about.
-fn none(asked: &Asked<'_>) -> Markup {
+fn none(asked: &PageRequest<'_>) -> Markup {
     let locale = asked.locale;
     html! {
         section.figure {
@@ -63,7 +63,7 @@ fn none(asked: &Asked<'_>) -> Markup {
 }
 
 /// Which pilot, and by which measures.
-fn choices(asked: &Asked<'_>, pilots: &[Value], id: &str) -> Markup {
+fn choices(asked: &PageRequest<'_>, pilots: &[Value], id: &str) -> Markup {
     let locale = asked.locale;
     let captions = [
         locale.text("多少天没有动静算漏跟", "Days of silence that count as a leak"),
@@ -93,7 +93,7 @@ fn choices(asked: &Asked<'_>, pilots: &[Value], id: &str) -> Markup {
 }
 
 /// What is tried, by whom, for how long.
-fn about(asked: &Asked<'_>, report: &Value) -> Markup {
+fn about(asked: &PageRequest<'_>, report: &Value) -> Markup {
     let locale = asked.locale;
     let members: Vec<&str> = report["members"].as_array().into_iter().flatten().map(text).collect();
     let version = report["version"].to_string();
@@ -114,7 +114,7 @@ fn about(asked: &Asked<'_>, report: &Value) -> Markup {
     }
 }
 
-fn side<'a>(asked: &Asked<'a>, side: &str) -> &'a str {
+fn side<'a>(asked: &PageRequest<'a>, side: &str) -> &'a str {
     match side {
         "pilot" => asked.locale.text("试点团队", "Pilot team"),
         _ => asked.locale.text("其他人", "Others"),
@@ -122,7 +122,7 @@ fn side<'a>(asked: &Asked<'a>, side: &str) -> &'a str {
 }
 
 /// Who is left alone and what is won, with the difference and how sure it is.
-fn rates(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn rates(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let rates = [
         ("conversion", locale.text("赢单率", "Win rate"), "won"),
@@ -180,7 +180,7 @@ fn rates(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
 }
 
 /// A difference of shares in percentage points.
-fn points(asked: &Asked<'_>, difference: &Value) -> Markup {
+fn points(asked: &PageRequest<'_>, difference: &Value) -> Markup {
     let Some(apart) = difference["difference"].as_f64() else { return html! { "—" } };
     let signed = |share: &Value| format!("{:+.1}", value_of(share) * 100.0);
     html! {
@@ -194,7 +194,7 @@ fn chance(p_value: &Value) -> Markup {
 }
 
 /// That many are still under way, where they are.
-fn maturity(asked: &Asked<'_>, report: &Value) -> Markup {
+fn maturity(asked: &PageRequest<'_>, report: &Value) -> Markup {
     let locale = asked.locale;
     html! {
         @for of in SIDES {
@@ -211,7 +211,7 @@ fn maturity(asked: &Asked<'_>, report: &Value) -> Markup {
 }
 
 /// How long deals take.
-fn times(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn times(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let drawn: Vec<Range> = SIDES
         .map(|of| {

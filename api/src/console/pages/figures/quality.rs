@@ -4,15 +4,16 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::super::gateway::ApiError;
-use super::super::table::{cell, count, lasting, number, share, table, words};
-use super::super::{figure as value_of, items, text};
-use super::{Asked, Content, Windows, encoded};
+use super::super::table::{cell, count, customer, lasting, number, rows, share, table, words};
+use super::super::{figure as value_of, text};
+use super::moves::moves;
+use super::{Content, PageRequest, Windows, encoded};
 
 /// Customers that a list shows.
 const SHOWN: &str = "25";
 
 /// Shows how well the record is kept.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let source = asked.report("quality", Windows::One, &[("limit", SHOWN)]);
     let report = asked.layout.read(&source).await?;
@@ -47,7 +48,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
 }
 
 /// The record in a few numbers, each beside that of the period that is compared.
-fn tiles(asked: &Asked<'_>, report: &Value, before: Option<&Value>) -> Markup {
+fn tiles(asked: &PageRequest<'_>, report: &Value, before: Option<&Value>) -> Markup {
     let locale = asked.locale;
     let rate = |value: &Value| match value.as_f64() {
         Some(rate) => locale.share(rate),
@@ -91,7 +92,7 @@ fn tiles(asked: &Asked<'_>, report: &Value, before: Option<&Value>) -> Markup {
 }
 
 /// Recent conversion beside that of before, stage by stage.
-fn conversion(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn conversion(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let conversion = &report["conversion"];
     let columns = [
@@ -101,23 +102,18 @@ fn conversion(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
         number(locale.text("此前转化", "Converted before")),
         words(locale.text("判断", "Verdict")),
     ];
-    let rows: Vec<Vec<Markup>> = conversion["stages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|stage| {
-            vec![
-                cell(asked.names.stage(locale, &stage["stage"])),
-                count(locale, &stage["entered"]),
-                share(locale, &stage["share"]),
-                share(locale, &stage["history_share"]),
-                html! {
-                    @if stage["abnormally_low"] == true { span.late { (locale.text("异常偏低", "abnormally low")) } }
-                    @else { (locale.text("正常", "normal")) }
-                },
-            ]
-        })
-        .collect();
+    let rows = rows(&conversion["stages"], |stage| {
+        vec![
+            cell(asked.names.stage(locale, &stage["stage"])),
+            count(locale, &stage["entered"]),
+            share(locale, &stage["share"]),
+            share(locale, &stage["history_share"]),
+            html! {
+                @if stage["abnormally_low"] == true { span.late { (locale.text("异常偏低", "abnormally low")) } }
+                @else { (locale.text("正常", "normal")) }
+            },
+        ]
+    });
     let title = locale.text("近期转化是否异常", "Whether conversion has dropped");
     let explained = locale.text(
         "最近一批客户 30 天内进入下一状态的比例，与此前各批比较；按假发现率判断是否异常。",
@@ -131,7 +127,12 @@ fn conversion(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
 }
 
 /// Customers that are not looked after, and what is advised.
-fn neglected(asked: &Asked<'_>, list: &Value, (title, explained): (&str, &str), source: &str) -> Markup {
+fn neglected(
+    asked: &PageRequest<'_>,
+    list: &Value,
+    (title, explained): (&str, &str),
+    source: &str,
+) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("客户", "Customer")),
@@ -147,20 +148,16 @@ fn neglected(asked: &Asked<'_>, list: &Value, (title, explained): (&str, &str), 
         "should_be_lost" => locale.text("登记流失", "record as lost"),
         _ => "",
     };
-    let rows: Vec<Vec<Markup>> = items(list)
-        .iter()
-        .map(|one| {
-            let id = text(&one["customer_id"]);
-            vec![
-                html! { a href={ "/console/customers/" (id) } { (one["customer_name"].as_str().unwrap_or(id)) } },
-                cell(locale.holder(&one["owner"])),
-                cell(asked.names.stage(locale, &one["stage"])),
-                lasting(locale, &one["since_stage_entry_seconds"]),
-                lasting(locale, &one["since_last_activity_seconds"]),
-                cell(advice(text(&one["suggestion"]))),
-            ]
-        })
-        .collect();
+    let rows = rows(&list["items"], |one| {
+        vec![
+            customer(one),
+            cell(locale.holder(&one["owner"])),
+            cell(asked.names.stage(locale, &one["stage"])),
+            lasting(locale, &one["since_stage_entry_seconds"]),
+            lasting(locale, &one["since_last_activity_seconds"]),
+            cell(advice(text(&one["suggestion"]))),
+        ]
+    });
     let shown = html! {
         p { (locale.customers(&list["total"])) }
         @if !rows.is_empty() { (table(title, &columns, &rows)) }
@@ -169,7 +166,7 @@ fn neglected(asked: &Asked<'_>, list: &Value, (title, explained): (&str, &str), 
 }
 
 /// How often records were wrong, by who recorded them.
-fn corrections(asked: &Asked<'_>, report: &Value, before: Option<&Value>, source: &str) -> Markup {
+fn corrections(asked: &PageRequest<'_>, report: &Value, before: Option<&Value>, source: &str) -> Markup {
     let locale = asked.locale;
     let mut columns = vec![
         words(locale.text("记录人", "Recorded by")),
@@ -180,21 +177,18 @@ fn corrections(asked: &Asked<'_>, report: &Value, before: Option<&Value>, source
     if before.is_some() {
         columns.push(number(locale.text("对比时段", "Before")));
     }
-    let by_rep = |report: &Value| report["corrections"]["by_rep"].as_array().cloned().unwrap_or_default();
-    let then = before.map(by_rep).unwrap_or_default();
-    let rows: Vec<Vec<Markup>> = by_rep(report)
-        .iter()
-        .map(|one| {
-            let then = then.iter().find(|then| then["actor"] == one["actor"]).unwrap_or(&Value::Null);
-            vec![
-                cell(text(&one["actor"])),
-                count(locale, &one["changes"]),
-                count(locale, &one["corrections"]),
-                cell(format!("{:.1}", value_of(&one["per_100"]))),
-                html! { @if let Some(rate) = then["per_100"].as_f64() { (format!("{rate:.1}")) } @else { "—" } },
-            ]
-        })
-        .collect();
+    let then = before.map_or(&Value::Null, |before| &before["corrections"]["by_rep"]);
+    let rows = rows(&report["corrections"]["by_rep"], |one| {
+        let mut then = then.as_array().into_iter().flatten();
+        let then = then.find(|then| then["actor"] == one["actor"]).unwrap_or(&Value::Null);
+        vec![
+            cell(text(&one["actor"])),
+            count(locale, &one["changes"]),
+            count(locale, &one["corrections"]),
+            cell(format!("{:.1}", value_of(&one["per_100"]))),
+            html! { @if let Some(rate) = then["per_100"].as_f64() { (format!("{rate:.1}")) } @else { "—" } },
+        ]
+    });
     let title = locale.text("更正", "Corrections");
     let explained = locale.text(
         "时段内的记录后来被更正的次数，计入原记录人名下。",
@@ -205,7 +199,7 @@ fn corrections(asked: &Asked<'_>, report: &Value, before: Option<&Value>, source
 }
 
 /// How much each stage is used, and which not at all.
-fn usage(asked: &Asked<'_>, usage: &Value, source: &str) -> Markup {
+fn usage(asked: &PageRequest<'_>, usage: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("状态", "Stage")),
@@ -213,21 +207,16 @@ fn usage(asked: &Asked<'_>, usage: &Value, source: &str) -> Markup {
         number(locale.text("客户", "Customers")),
     ];
     let unused = |stage: &Value| usage["never_used"].as_array().is_some_and(|never| never.contains(stage));
-    let rows: Vec<Vec<Markup>> = usage["stages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|stage| {
-            vec![
-                html! {
-                    (asked.names.stage(locale, &stage["stage"]))
-                    @if unused(&stage["stage"]) { " " span.flag { (locale.text("未使用", "never used")) } }
-                },
-                count(locale, &stage["entries"]),
-                count(locale, &stage["customers"]),
-            ]
-        })
-        .collect();
+    let rows = rows(&usage["stages"], |stage| {
+        vec![
+            html! {
+                (asked.names.stage(locale, &stage["stage"]))
+                @if unused(&stage["stage"]) { " " span.flag { (locale.text("未使用", "never used")) } }
+            },
+            count(locale, &stage["entries"]),
+            count(locale, &stage["customers"]),
+        ]
+    });
     let title = locale.text("状态的使用", "Use of the stages");
     let explained = locale.text(
         "时段内进入各状态的次数；从入口直接到结束的周期越多，中间状态越没有被用起来。",
@@ -243,41 +232,21 @@ fn usage(asked: &Asked<'_>, usage: &Value, source: &str) -> Markup {
 }
 
 /// Moves for which conditions were passed over.
-fn overrides(asked: &Asked<'_>, list: &Value, source: &str) -> Markup {
+fn overrides(asked: &PageRequest<'_>, list: &Value, source: &str) -> Markup {
     let locale = asked.locale;
-    let columns = [
-        words(locale.text("客户", "Customer")),
-        words(locale.text("变更", "Move")),
-        words(locale.text("操作人", "Who")),
-        words(locale.text("时间", "When")),
-        words(locale.text("跳过的条件", "Conditions passed over")),
-    ];
-    let rows: Vec<Vec<Markup>> = items(list)
-        .iter()
-        .map(|one| {
-            let id = text(&one["customer_id"]);
-            let codes: Vec<&str> =
-                one["passed_over"].as_array().into_iter().flatten().map(text).collect();
-            vec![
-                html! { a href={ "/console/customers/" (id) } { (one["customer_name"].as_str().unwrap_or(id)) } },
-                html! {
-                    @if one["from"].is_string() { (asked.names.stage(locale, &one["from"])) " → " }
-                    (asked.names.stage(locale, &one["to"]))
-                },
-                cell(text(&one["actor"])),
-                cell(locale.moment(&one["effective_at"])),
-                cell(codes.join(", ")),
-            ]
-        })
-        .collect();
     let title = locale.text("强制变更", "Overrides");
     let explained = locale.text(
         "时段内由有权的人跳过条件做的变更，最近的在前。",
         "Moves of the period for which somebody in charge passed over conditions, the latest first.",
     );
+    let said = locale.text("跳过的条件", "Conditions passed over");
+    let moves = moves(asked, (title, said), &list["items"], |one| {
+        let codes: Vec<&str> = one["passed_over"].as_array().into_iter().flatten().map(text).collect();
+        cell(codes.join(", "))
+    });
     let shown = html! {
         p { (locale.number(&list["total"])) " " (locale.text("次", "in all")) }
-        @if !rows.is_empty() { (table(title, &columns, &rows)) }
+        @if let Some(moves) = moves { (moves) }
     };
     asked.figure(title, explained, &shown, &[source])
 }

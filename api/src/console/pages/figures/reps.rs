@@ -8,10 +8,10 @@ use super::super::super::gateway::ApiError;
 use super::super::table::{amounts, cell, count, number, share, table, undecided, words};
 use super::super::{figure as value_of, items, text};
 use super::compared::{difference, points, same};
-use super::{Asked, Content, Windows, encoded};
+use super::{Content, PageRequest, Windows, encoded};
 
 /// Shows the reps, by name.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let mut more = vec![("pipeline", asked.pipeline), ("limit", "100")];
     more.extend(asked.query.get("cursor").map(|cursor| ("cursor", cursor)));
@@ -28,16 +28,16 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
 }
 
 /// A rep, who leads to the customers that are theirs.
-fn rep(asked: &Asked<'_>, item: &Value) -> Markup {
+fn rep(asked: &PageRequest<'_>, item: &Value) -> Markup {
     html! { a href=(customers(asked, item)) { (text(&item["rep"])) } }
 }
 
-fn customers(asked: &Asked<'_>, item: &Value) -> String {
+fn customers(asked: &PageRequest<'_>, item: &Value) -> String {
     asked.customers(&[("owner", &format!("rep:{}", text(&item["rep"])))])
 }
 
 /// The customers that a rep has in hand at the end of the period, as the figure counts them.
-fn in_hand(asked: &Asked<'_>, report: &Value, item: &Value) -> String {
+fn in_hand(asked: &PageRequest<'_>, report: &Value, item: &Value) -> String {
     let (owner, stages) = (format!("rep:{}", text(&item["rep"])), asked.names.worked().join(","));
     let mut found_by = vec![("owner", owner.as_str()), ("stage", stages.as_str())];
     if asked.query.get("to").is_some() {
@@ -47,7 +47,7 @@ fn in_hand(asked: &Asked<'_>, report: &Value, item: &Value) -> String {
 }
 
 /// Won and lost.
-fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn outcome(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let before = |item: &Value| same(report, "items", "rep", &item["rep"]).clone();
     let drawn: Vec<Bar> = items(report)
@@ -109,7 +109,7 @@ fn outcome(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
 }
 
 /// What they did, and what waits for them.
-fn work(asked: &Asked<'_>, report: &Value, source: &str) -> Markup {
+fn work(asked: &PageRequest<'_>, report: &Value, source: &str) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("销售", "Rep")),

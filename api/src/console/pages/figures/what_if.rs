@@ -8,14 +8,14 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::super::super::address::{encoded, with_query};
-use super::super::super::form::Fields;
+use super::super::super::form::{Fields, json_of};
 use super::super::super::gateway::ApiError;
+use super::super::super::i18n::Locale;
 use super::super::super::layout::{Layout, Part};
 use super::super::super::session::PageQuery;
 use super::super::{items, text};
 use super::period::PARAMETERS;
-use super::{Asked, Content, FilterBar, INSTANTS, WHAT_IF, Windows, page};
-use crate::domain::Language;
+use super::{Content, FilterBar, INSTANTS, PageRequest, WHAT_IF, Windows, page};
 
 /// Who may ask: those who weigh how the sales are worked.
 pub(super) const ROLES: &[&str] = &["manager", "admin", "analyst"];
@@ -27,7 +27,7 @@ const DRAFT: &str = "draft";
 const FORMAT: &str = "as";
 
 /// Shows the form, and the answer where something is supposed.
-pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
+pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError> {
     let base = base(asked).await?;
     let question = question(asked, &base)?;
     // Who may not ask is told so by the API.
@@ -56,7 +56,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
 }
 
 /// The form alone, for what was refused to be mended.
-pub(super) async fn again(asked: &Asked<'_>) -> Markup {
+pub(super) async fn again(asked: &PageRequest<'_>) -> Markup {
     form(asked, &asked.names.0).await.unwrap_or_else(|_| html! {})
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn show(layout: &Layout, pipeline: &str, query: &PageQuery) -> 
 }
 
 async fn file(layout: &Layout, pipeline: &str, query: &PageQuery) -> Result<Option<Value>, ApiError> {
-    let asked = Asked::of(layout, pipeline, WHAT_IF, query).await?;
+    let asked = PageRequest::of(layout, pipeline, WHAT_IF, query).await?;
     let base = base(&asked).await?;
     match question(&asked, &base)? {
         Some(question) => ask(&asked, &question, "5000").await.map(Some),
@@ -93,13 +93,13 @@ async fn file(layout: &Layout, pipeline: &str, query: &PageQuery) -> Result<Opti
     }
 }
 
-async fn ask(asked: &Asked<'_>, question: &Value, limit: &str) -> Result<Value, ApiError> {
+async fn ask(asked: &PageRequest<'_>, question: &Value, limit: &str) -> Result<Value, ApiError> {
     let path = asked.path("/v1/what-if", Windows::None, &[("limit", limit)]);
     asked.layout.command(Method::POST, &path, None, question).await
 }
 
 /// The definition that is asked about: the version that is chosen, or the one in force.
-async fn base(asked: &Asked<'_>) -> Result<Value, ApiError> {
+async fn base(asked: &PageRequest<'_>) -> Result<Value, ApiError> {
     match asked.query.get(VERSION) {
         None => Ok(asked.names.0.clone()),
         Some(version) => {
@@ -110,7 +110,7 @@ async fn base(asked: &Asked<'_>) -> Result<Value, ApiError> {
 }
 
 /// What is supposed; none where nothing is.
-fn question(asked: &Asked<'_>, base: &Value) -> Result<Option<Value>, ApiError> {
+fn question(asked: &PageRequest<'_>, base: &Value) -> Result<Option<Value>, ApiError> {
     let mut question = json!({"pipeline": asked.pipeline});
     for (name, instant) in asked.instants(&PARAMETERS[..2], &PARAMETERS[..2]) {
         question[name] = json!(instant);
@@ -124,23 +124,16 @@ fn question(asked: &Asked<'_>, base: &Value) -> Result<Option<Value>, ApiError> 
         question["pools"] = pools;
     }
     if let Some(draft) = draft {
-        question["definition"] = serde_json::from_str(draft).map_err(|error| unreadable(asked, &error))?;
+        question["definition"] = draft_of(asked.locale, draft)?;
     } else if asked.query.get(VERSION).is_some() {
         question["definition"] = base.clone();
     }
     Ok(Some(question))
 }
 
-/// That a draft is no JSON, and where it is not.
-fn unreadable(asked: &Asked<'_>, error: &serde_json::Error) -> ApiError {
-    let locale = asked.locale;
-    let place = match locale.language {
-        Language::Zh => format!("第 {} 行第 {} 列起无法读取。", error.line(), error.column()),
-        Language::En => {
-            format!("It cannot be read from line {}, column {} on.", error.line(), error.column())
-        }
-    };
-    ApiError::unusable(locale.text("草稿不是有效的 JSON", "The draft is no valid JSON"), &place)
+/// The definition that a draft is.
+fn draft_of(locale: Locale, draft: &str) -> Result<Value, ApiError> {
+    json_of(locale, locale.text("草稿不是有效的 JSON", "The draft is no valid JSON"), draft)
 }
 
 /// A number of a pool that is supposed to be another one: its parameter, what it is, and what it is now.
@@ -207,12 +200,12 @@ fn in_units(seconds: u64, unit: u64) -> String {
 }
 
 /// What is asked for beside what is typed into a form: it stays as it is.
-fn kept(asked: &Asked<'_>) -> Vec<(&'static str, String)> {
+fn kept(asked: &PageRequest<'_>) -> Vec<(&'static str, String)> {
     let shared = FilterBar::WHO.iter().chain(&PARAMETERS[..2]).chain(&INSTANTS);
     shared.filter_map(|name| Some((*name, asked.query.get(name)?.to_owned()))).collect()
 }
 
-async fn form(asked: &Asked<'_>, base: &Value) -> Result<Markup, ApiError> {
+async fn form(asked: &PageRequest<'_>, base: &Value) -> Result<Markup, ApiError> {
     let locale = asked.locale;
     let versions = format!("/v1/pipelines/{}/versions?limit=500", encoded(asked.pipeline));
     let versions = asked.layout.read(&versions).await?;

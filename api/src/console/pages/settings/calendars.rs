@@ -42,10 +42,9 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
             h2 { (title) }
             @if rows.is_empty() {
                 p.empty {
-                    (locale.text(
-                        "还没有工作日历，时限按自然时间计算。管理员可以在下面新建。",
-                        "There is no calendar: deadlines count elapsed time. An administrator can set one up below.",
-                    ))
+                    (locale.text("还没有工作日历，时限按自然时间计算。", "There is no calendar: deadlines count elapsed time.")) " "
+                    @if settings.sets_up() { (locale.text("可以在下面新建。", "Set one up below.")) }
+                    @else { (locale.text("请管理员新建。", "Ask an administrator to set one up.")) }
                 }
             } @else { (table(title, &columns, &rows)) }
         }

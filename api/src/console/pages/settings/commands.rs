@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::super::super::address::{encoded, with_query};
-use super::super::super::form::{Fields, body};
+use super::super::super::form::{Fields, VERSION, body};
 use super::super::super::i18n::Locale;
 
 /// Fields that say what a command is about rather than what it says.
@@ -30,6 +30,10 @@ pub(super) fn of(locale: Locale, section: &str, act: &str, fields: &Fields) -> O
     let said = || said(locale, fields);
     let (method, path, body) = match (section, act) {
         ("pipelines", "create") => post("/v1/pipelines".to_owned(), said()),
+        ("pipelines", "withdraw") => {
+            let version = fields.get(VERSION).map_or("", |version| version.trim());
+            delete(format!("/v1/pipelines/{named}/versions/{}", encoded(version)))
+        }
         ("calendars", "set") => post("/v1/admin/calendars".to_owned(), calendar(said())),
         ("teams", "set") => post("/v1/admin/teams".to_owned(), said()),
         ("teams", "remove") => remove(format!("/v1/admin/teams/{named}")),
@@ -59,6 +63,7 @@ pub(super) fn of(locale: Locale, section: &str, act: &str, fields: &Fields) -> O
         _ => None,
     }?;
     let shown = match act {
+        "withdraw" => vec![("pipeline", id.to_owned())],
         "retry" | "skip" => vec![("parked", id.to_owned())],
         "replay" | "robot-replay" => vec![(if act == "replay" { "webhook" } else { "robot" }, id.to_owned())],
         _ => Vec::new(),
@@ -116,6 +121,9 @@ mod tests {
         let (call, body) = sent("members", "remove", &member);
         assert_eq!(call, "DELETE /v1/admin/members/rep%3A%E6%9D%8E%20%E5%9B%9B?reason=left%20%26%20gone");
         assert_eq!(body, json!({}));
+        let version = [("id", "sales"), ("version", "4"), ("reason", "the wrong date"), ("once", "k")];
+        let (call, _) = sent("pipelines", "withdraw", &version);
+        assert_eq!(call, "DELETE /v1/pipelines/sales/versions/4?reason=the%20wrong%20date");
         let reset = [("id", "ware house"), ("start.position:number", "7"), ("start.instant:instant", "")];
         let (call, body) = sent("consumers", "reset", &reset);
         assert_eq!(call, "POST /v1/consumers/ware%20house/resets");

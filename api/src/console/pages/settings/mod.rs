@@ -4,9 +4,11 @@
 mod calendars;
 mod commands;
 mod consumers;
+mod difference;
 mod keys;
 mod members;
 mod pipelines;
+pub(in super::super) mod publishing;
 mod read_models;
 mod receivers;
 mod rules;

@@ -4,11 +4,17 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::super::address::{encoded, with_query};
+use super::super::super::form::VERSION;
 use super::super::super::gateway::ApiError;
+use super::super::super::i18n::read;
 use super::super::table::{cell, number, table, words as column};
 use super::super::{items, text};
-use super::Settings;
+use super::commands::{ID, REASON};
 use super::words::InWords;
+use super::{Settings, difference};
+
+/// The version that the one shown is compared with.
+const AGAINST: &str = "against";
 
 /// Shows the pipelines, and the one that is asked for.
 pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError> {
@@ -26,14 +32,31 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
     let pipeline = settings.layout.read(&with_query(&path, [("version", version)])).await?;
     let versions = settings.layout.read(&format!("{path}/versions?limit=100")).await?;
     let words = InWords { locale: settings.locale, pipeline: &pipeline };
+    let may_publish = settings.layout.has_role(&["manager", "admin"]);
+    let against = differences(settings, &path, &pipeline).await?;
     Ok(html! {
         (choice(settings, &all, &key))
-        (heading(&words))
+        (heading(&words, may_publish))
+        @if let Some(against) = against { (against) }
         (stages(&words))
         (moves(&words))
         (history(settings, &key, &pipeline, &versions))
-        @if settings.layout.has_role(&["manager", "admin"]) { (create(settings).await?) }
+        @if may_publish { (create(settings).await?) }
     })
+}
+
+/// What the version shown has otherwise than another one, where one is named to compare it with.
+async fn differences(settings: &Settings<'_>, path: &str, shown: &Value) -> Result<Option<Markup>, ApiError> {
+    let Some(other) = settings.query.get(AGAINST) else { return Ok(None) };
+    let locale = settings.locale;
+    let before = settings.layout.read(&with_query(path, [("version", Some(other))])).await?;
+    let changes = difference::between(locale, &before, shown);
+    Ok(Some(html! {
+        section.figure {
+            h2 { (locale.text("与版本的差别：", "Differences from version ")) (before["version"]) }
+            (difference::shown(locale, &changes))
+        }
+    }))
 }
 
 fn choice(settings: &Settings<'_>, all: &Value, key: &str) -> Markup {
@@ -49,7 +72,7 @@ fn choice(settings: &Settings<'_>, all: &Value, key: &str) -> Markup {
     }
 }
 
-fn heading(words: &InWords<'_>) -> Markup {
+fn heading(words: &InWords<'_>, may_publish: bool) -> Markup {
     let (locale, pipeline) = (words.locale, words.pipeline);
     html! {
         h2 {
@@ -58,9 +81,16 @@ fn heading(words: &InWords<'_>) -> Markup {
         }
         p.hint {
             (locale.text("从这里开始：", "Customers begin in ")) (words.stage(&pipeline["entry_stage"]))
-            " · " (locale.text("公海与规则见", "pools and rules: see")) " "
+            " · "
             a href=(with_query("/console/settings/rules", [("pipeline", pipeline["key"].as_str())])) {
                 (locale.text("公海与规则", "Pools and rules"))
+            }
+        }
+        @if may_publish {
+            p {
+                a.button href=(with_query("/console/settings/pipelines/versions", [("pipeline", pipeline["key"].as_str())])) {
+                    (locale.text("修改并发布新版本", "Change it and publish a version"))
+                }
             }
         }
     }
@@ -113,8 +143,10 @@ fn stages(words: &InWords<'_>) -> Markup {
 fn moves(words: &InWords<'_>) -> Markup {
     let (locale, pipeline) = (words.locale, words.pipeline);
     let moves = pipeline["transitions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    // In the order of the stages.
     let to = |from: &Value| -> Vec<String> {
-        let those = moves.iter().filter(|one| one["from"] == *from);
+        let way = |to: &Value| moves.iter().find(|one| one["from"] == *from && one["to"] == *to);
+        let those = pipeline["stages"].as_array().into_iter().flatten().filter_map(|stage| way(&stage["id"]));
         those
             .map(|one| {
                 let needs = if one["approval"].is_null() {
@@ -155,28 +187,61 @@ fn history(settings: &Settings<'_>, key: &str, shown: &Value, versions: &Value) 
         column(locale.text("发布", "Published")),
         column(locale.text("发布人", "Published by")),
         column(locale.text("范围", "For whom")),
+        column(locale.text("操作", "Actions")),
     ];
     let rows: Vec<Vec<Markup>> = items(versions)
         .iter()
         .rev()
         .map(|one| {
             let number = one["version"].to_string();
-            let to = with_query("/console/settings/pipelines", [("pipeline", Some(key)), ("version", Some(number.as_str()))]);
+            let base = one["base"].as_u64().map(|base| base.to_string());
+            let to = |against: Option<&str>| {
+                let asked = [("pipeline", Some(key)), ("version", Some(number.as_str())), (AGAINST, against)];
+                with_query("/console/settings/pipelines", asked)
+            };
+            let is_withdrawn = one["withdrawn_at"].is_string();
+            let is_ahead = !is_withdrawn && read(&one["effective_from"]).is_some_and(|from| from > settings.layout.now());
             let team = one["team"]["id"].as_str().or(one["team"].as_str());
             vec![
                 html! {
-                    @if one["version"] == shown["version"] { strong { (number) } } @else { a href=(to) { (number) } }
+                    @if one["version"] == shown["version"] { strong { (number) } }
+                    @else if is_withdrawn { s { (number) } }
+                    @else { a href=(to(None)) { (number) } }
                     @if one["in_force"] == true { " " span.flag { (locale.text("生效中", "in force")) } }
+                    @if is_ahead { " " span.flag { (locale.text("尚未生效", "not yet in force")) } }
+                    @if is_withdrawn { " " span.flag { (locale.text("已撤回", "withdrawn")) } }
                 },
                 cell(locale.moment(&one["effective_from"])),
                 cell(locale.moment(&one["published_at"])),
                 cell(text(&one["published_by"])),
                 cell(team.unwrap_or_else(|| locale.text("所有人", "everybody"))),
+                html! {
+                    @if let Some(base) = base.as_deref().filter(|_| !is_withdrawn) {
+                        a href=(to(Some(base))) { (locale.text("与前一版本的差别", "differences from")) " " (base) }
+                    }
+                    @if is_ahead && settings.layout.has_role(&["manager", "admin"]) { (withdraw(settings, key, &number)) }
+                },
             ]
         })
         .collect();
     let title = locale.text("版本", "Versions");
     html! { section.figure { h2 { (title) } (table(title, &columns, &rows)) } }
+}
+
+/// Takes a version back that is not in force yet.
+fn withdraw(settings: &Settings<'_>, key: &str, version: &str) -> Markup {
+    let locale = settings.locale;
+    let fields = html! {
+        input type="hidden" name=(ID) value=(key);
+        input type="hidden" name=(VERSION) value=(version);
+        label { (locale.text("原因", "Reason")) input name=(REASON) value=(settings.typed("withdraw", REASON)); }
+    };
+    html! {
+        details.act {
+            summary { (locale.text("撤回", "Withdraw")) }
+            (settings.form("pipelines", "withdraw", locale.text("撤回这个版本", "Withdraw this version"), &fields))
+        }
+    }
 }
 
 /// The form of a new pipeline from a template.

@@ -9,6 +9,7 @@ use super::super::table::{cell, table, words};
 use super::super::{items, text};
 use super::Settings;
 use super::commands::ID;
+use crate::domain::people::FUNCTIONS;
 
 /// Shows the teams, and the form of another one.
 pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError> {
@@ -25,6 +26,7 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
         words(locale.text("主管", "Supervisors")),
         words(locale.text("成员", "Members")),
         words(locale.text("区域", "Regions")),
+        words(locale.text("其他岗位", "Other roles")),
         words(locale.text("操作", "Actions")),
     ];
     let rows: Vec<Vec<Markup>> = items(&list)
@@ -39,6 +41,11 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
                 html! { span.prose { (joined(&team["supervisors"])) } },
                 html! { span.prose { (joined(&team["members"])) } },
                 cell(joined(&team["regions"])),
+                html! {
+                    @for (role, people) in team["functions"].as_object().into_iter().flatten() {
+                        span.prose { (locale.role(role)) (locale.text("：", ": ")) (joined(people)) } br;
+                    }
+                },
                 html! { @if may_change { (settings.button("teams", "remove", &[(ID, key)], locale.text("删除", "Delete"))) } },
             ]
         })
@@ -62,6 +69,9 @@ fn form(settings: &Settings<'_>) -> Markup {
         (settings.field("set", "supervisors:list", locale.text("主管，用逗号分隔", "Supervisors, separated by commas"), false))
         (settings.field("set", "members:list", locale.text("销售，用逗号分隔", "Reps, separated by commas"), false))
         (settings.field("set", "regions:list", locale.text("区域，留空为不限", "Regions; all when empty"), false))
+        @for role in FUNCTIONS {
+            (settings.field("set", &format!("functions.{role}:list"), locale.role(role), false))
+        }
     };
     html! {
         h2 { (locale.text("新建或替换团队", "Create or replace a team")) }

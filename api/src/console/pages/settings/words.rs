@@ -42,12 +42,18 @@ impl InWords<'_> {
             }
             "share_alert" => locale.text("状态占比告警", "The share of a stage is out of line").to_owned(),
             "schedule" => {
-                format!("{} {}", locale.text("按时间表", "On a schedule:"), plain(&trigger["every"]))
+                let every = match text(&trigger["every"]) {
+                    "day" => locale.text("每天", "every day"),
+                    "week" => locale.text("每周", "every week"),
+                    "month" => locale.text("每月", "every month"),
+                    other => other,
+                };
+                format!("{}{every}", locale.text("按时间表：", "On a schedule: "))
             }
             "field_date" => format!(
                 "{} {}",
                 locale.text("到字段中的日期", "On the date in the field"),
-                text(&trigger["field"])
+                locale.caption(text(&trigger["field"]))
             ),
             other => other.replace('_', " "),
         };

@@ -180,7 +180,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::customer::command::Shown;
+    use crate::customer::command::SuppliedEvidence;
     use crate::customer::decide::spec::*;
     use crate::customer::event::{CustomerEvent, OnConflict};
     use crate::{Owner, Personal};
@@ -205,7 +205,13 @@ mod tests {
     fn correct(record: u128, change: Amendment) -> Correct {
         let reason = "wrong row".to_owned();
         let on_conflict = OnConflict::Reject;
-        Correct { corrects: Some(event_id(record)), change, reason, on_conflict, shown: Shown::default() }
+        Correct {
+            corrects: Some(event_id(record)),
+            change,
+            reason,
+            on_conflict,
+            shown: SuppliedEvidence::default(),
+        }
     }
 
     fn settled(on_conflict: OnConflict, command: Correct) -> Correct {

@@ -44,7 +44,8 @@ pub(in crate::customer::decide) fn not_allowed(
     field: &str,
 ) -> Violation {
     let allowed = pipeline.allowed_from(from);
-    let (zh, en) = (names(pipeline, &allowed, |name| &name.zh), names(pipeline, &allowed, |name| &name.en));
+    let zh = names(pipeline, &allowed, |name| &name.zh).join("、");
+    let en = names(pipeline, &allowed, |name| &name.en).join(", ");
     let reactivatable = pipeline.stage(from).is_some_and(|stage| stage.kind.is_reactivatable());
     let how_to_fix = if reactivatable {
         Label::new("请使用“重新激活”开始新一轮。", "Use reactivation to start the next cycle.")
@@ -63,9 +64,13 @@ pub(in crate::customer::decide) fn not_allowed(
         .with("allowed", allowed)
 }
 
-fn names<'a>(pipeline: &'a Pipeline, stages: &[&str], language: impl Fn(&'a Label) -> &'a str) -> String {
-    let named = stages.iter().filter_map(|id| pipeline.stage(id)).map(|stage| language(&stage.name));
-    named.collect::<Vec<_>>().join(", ")
+fn names<'a>(
+    pipeline: &'a Pipeline,
+    stages: &[&str],
+    language: impl Fn(&'a Label) -> &'a str,
+) -> Vec<&'a str> {
+    let named = stages.iter().filter_map(|id| pipeline.stage(id));
+    named.map(|stage| language(&stage.name)).collect()
 }
 
 /// Nothing is recorded behind the back of a later move: that would be a correction.

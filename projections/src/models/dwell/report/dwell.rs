@@ -15,7 +15,7 @@ use super::{Kinds, Window, in_order, kind_now, load_index, selected};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::Population;
-use crate::models::board::versions::{self, CustomerVersions};
+use crate::models::board::versions::{self, CustomerVersions, OwnSubStatuses};
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::dwell::{Lengths, Question, StayTest, dwell_of as figures};
@@ -306,14 +306,8 @@ impl DwellReport {
             let first = instant(journeys.began_at()?);
             Some(calendar.working_time(&query.zones, first, instant(question.until)))
         });
-        let own = |journey, stay: &Stay| {
-            let ended = journeys.ended(journey, question.last).map(|(at, _)| at);
-            let seen = (stay.entered, stay.seen_last(ended, question.last));
-            versions::own_sub_status(past_of(journey), &pipeline.key, seen)
-        };
-        let of_sub_status = |journey: usize, stay: &Stay| {
-            query.filter.stays.as_ref().is_none_or(|wanted| own(journey, stay) == wanted.0.as_ref())
-        };
+        let own = OwnSubStatuses { journeys, pasts, pipeline: &pipeline.key, last: question.last };
+        let of_sub_status = |journey: usize, stay: &Stay| own.is(journey, stay, query.filter.stays.as_ref());
         let counts: StayTest<'_> = if query.filter.stays.is_some() { Some(&of_sub_status) } else { None };
         let stages = figures(journeys, &question, counts, is_final, |journey, from, to| match query.clock {
             Clock::Calendar => to - from,

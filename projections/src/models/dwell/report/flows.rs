@@ -12,11 +12,13 @@ use waymark_eventstore::Position;
 
 use super::{Kinds, Window, selected};
 use crate::error::Result;
+use crate::models::board::versions::OwnSubStatuses;
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
-use crate::stats::flows::{Flows, flows as figures};
+use crate::stats::dwell::StayTest;
+use crate::stats::flows::{Flows, flows_of as figures};
 use crate::stats::quantile::Spread;
-use crate::stats::{JourneySet, quantile};
+use crate::stats::{JourneySet, Stay, quantile};
 
 /// A pair of stages, and how many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -99,7 +101,7 @@ pub struct FlowsReport {
     pub position: Position,
     /// The pipeline versions that the records are of, in order.
     pub versions: Vec<u32>,
-    /// Journeys that had begun.
+    /// Journeys that had begun; of a group by stays' own sub-status, those with such a stay.
     pub journeys: usize,
     /// Their records, repeats included.
     pub events: usize,
@@ -111,10 +113,13 @@ pub struct FlowsReport {
     pub end: Vec<StageCount>,
     /// Journeys with a stay in `to` after their first stay in `from`.
     pub reached: Vec<StagePair>,
-    /// How long the way to each stage took.
+    /// How long the way to each stage took. Of journeys, as are the two last: none of a group by stays' own sub-status.
     pub first_passage: Vec<Passage>,
     /// Consecutive records of a journey by different actors.
     pub handovers: usize,
+    /// How many records another one of the journey followed, for comparisons.
+    #[serde(skip)]
+    pub(crate) followed: usize,
     /// Records that named the stage already held.
     pub repeats: Vec<StageCount>,
     /// Who did how much, the busiest first.
@@ -154,10 +159,15 @@ impl DwellSnapshot {
         filter: &CohortFilter,
     ) -> Result<FlowsReport> {
         let snapshot = &mut self.0;
-        let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
+        let (journeys, pasts) = selected(snapshot, &pipeline.key, at, filter, filter.stays.is_some()).await?;
         let journeys = began_in(journeys, window);
         let kinds = Kinds::of(&journeys, pipeline, versions);
-        let flows = figures(&journeys, at.micros(), |stage, version| kinds.is_final(stage, version));
+        let pasts = pasts.unwrap_or_default();
+        let own =
+            OwnSubStatuses { journeys: &journeys, pasts: &pasts, pipeline: &pipeline.key, last: at.micros() };
+        let of_sub_status = |journey: usize, stay: &Stay| own.is(journey, stay, filter.stays.as_ref());
+        let counts: StayTest<'_> = if filter.stays.is_some() { Some(&of_sub_status) } else { None };
+        let flows = figures(&journeys, at.micros(), counts, |stage, version| kinds.is_final(stage, version));
         Ok(report(pipeline, &journeys, flows, at, snapshot.known(at)))
     }
 }
@@ -222,6 +232,7 @@ fn report(
         reached: pairs(flows.reached),
         first_passage,
         handovers: flows.handovers,
+        followed: flows.followed,
         repeats: counts(flows.repeats),
         actors,
         changes_per_day: days.map(|(date, count)| DayCount { date, count }).collect(),

@@ -29,9 +29,19 @@ pub struct HeatmapQuery {
     pub zones: Zones,
 }
 
+/// The subject of a heat map of when records are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordSubject {
+    /// Always this.
+    Record,
+}
+
 /// Records of moves by weekday and hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeatmapReport {
+    /// What the heat map shows, as in the request.
+    pub by: RecordSubject,
     /// The pipeline's key; null for all of them.
     pub pipeline: Option<String>,
     /// The business instant asked about.
@@ -66,6 +76,7 @@ impl DwellSnapshot {
             both.for_each(|(count, more)| *count += more);
         }
         Ok(HeatmapReport {
+            by: RecordSubject::Record,
             pipeline: only(pipelines).cloned(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,

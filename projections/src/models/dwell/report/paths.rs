@@ -1,5 +1,6 @@
 //! The ways customers go through a pipeline.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Datelike as _, Utc};
@@ -50,6 +51,8 @@ pub struct PathsQuery {
     pub limit: usize,
     /// The way that customers are to go, where that was said.
     pub standard: Option<StandardPath>,
+    /// Whether all paths and their times are kept in the report, so that it can be compared with another.
+    pub spans: bool,
 }
 
 /// Where a page of paths ended, and the moment that all pages show.
@@ -280,6 +283,12 @@ pub struct PathsReport {
     pub next_cursor: Option<String>,
     /// How all journeys, whatever their outcome, keep to the standard path; null where none is set.
     pub standard: Option<StandardReport>,
+    /// All journeys, whatever their outcome, each up to its first deal.
+    #[serde(skip)]
+    pub(crate) whole: Prefix,
+    /// Of each path on whatever page the times from the first record to its end, where that was asked for.
+    #[serde(skip)]
+    pub(crate) spans: BTreeMap<Vec<String>, Vec<Micros>>,
 }
 
 impl DwellSnapshot {
@@ -294,7 +303,7 @@ impl DwellSnapshot {
         query: &PathsQuery,
     ) -> Result<PathsReport> {
         let snapshot = &mut self.0;
-        let PathsQuery { at, window, filter, ending, offset, limit, standard } = query;
+        let PathsQuery { at, window, filter, ending, offset, limit, standard, spans } = query;
         let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
         let journeys = began_in(journeys, window);
         let kinds = Kinds::of(&journeys, pipeline, versions);
@@ -322,9 +331,14 @@ impl DwellSnapshot {
             let each = stages.iter().zip(prefixes.along(stages));
             each.map(|(stage, prefix)| PrefixReport::of(journeys.stages.text(*stage), prefix)).collect()
         };
+        let names = |stages: &[u32]| -> Vec<String> {
+            stages.iter().map(|&stage| journeys.stages.text(stage).to_owned()).collect()
+        };
+        let kept = paths.iter().filter(|_| *spans).map(|path| (names(&path.stages), path.spans.clone()));
+        let spans = kept.collect();
         let paths = paths.into_iter().skip(*offset).take(*limit).map(|path| PathReport {
             prefixes: along(&path.stages),
-            stages: path.stages.iter().map(|&stage| journeys.stages.text(stage).to_owned()).collect(),
+            stages: names(&path.stages),
             count: path.count,
             share: path.count as f64 / total as f64,
             median_seconds: path.median_seconds,
@@ -344,6 +358,8 @@ impl DwellSnapshot {
             paths: paths.collect(),
             next_cursor: (end < distinct).then(|| mark.to_string()),
             standard,
+            whole: prefixes.whole(),
+            spans,
         })
     }
 }

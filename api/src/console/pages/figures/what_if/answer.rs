@@ -4,12 +4,13 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::super::super::charts::{Range, ranges};
-use super::super::super::table::{amounts, cell, count, lasting, number, table, words};
+use super::super::super::table::{amounts, cell, count, customer, lasting, number, rows, table, words};
 use super::super::super::text;
-use super::super::Asked;
+use super::super::PageRequest;
+use super::super::moves::moves;
 
 /// Everything that differs.
-pub(super) fn shown(asked: &Asked<'_>, found: &Value, base: &Value) -> Markup {
+pub(super) fn shown(asked: &PageRequest<'_>, found: &Value, base: &Value) -> Markup {
     let locale = asked.locale;
     html! {
         p.hint { (locale.moment(&found["from"])) " – " (locale.moment(&found["to"])) }
@@ -27,7 +28,7 @@ pub(super) fn shown(asked: &Asked<'_>, found: &Value, base: &Value) -> Markup {
     }
 }
 
-fn tiles(asked: &Asked<'_>, totals: &Value) -> Markup {
+fn tiles(asked: &PageRequest<'_>, totals: &Value) -> Markup {
     let locale = asked.locale;
     let among = |part: &str, whole: &str| {
         format!("{} / {}", locale.number(&totals[part]), locale.number(&totals[whole]))
@@ -44,12 +45,23 @@ fn tiles(asked: &Asked<'_>, totals: &Value) -> Markup {
     html! { div.tiles { @for (shown, caption) in tiles { div.tile { strong { (shown) } span { (caption) } } } } }
 }
 
-/// A list of the answer as a figure: that it is empty, or its first rows and how many there are.
+/// A list of the answer as a figure: that it is empty, or a table of its first rows and how many there are.
 fn listed(
-    asked: &Asked<'_>,
+    asked: &PageRequest<'_>,
     (title, explained): (&str, &str),
     columns: &[super::super::super::table::Column<'_>],
     rows: &[Vec<Markup>],
+    total: &Value,
+) -> Markup {
+    let shown = (!rows.is_empty()).then(|| table(title, columns, rows));
+    list_figure(asked, (title, explained), (shown, rows.len()), total)
+}
+
+/// The same with a table that is made already, and how many rows it has; none where the list is empty.
+fn list_figure(
+    asked: &PageRequest<'_>,
+    (title, explained): (&str, &str),
+    (shown, count): (Option<Markup>, usize),
     total: &Value,
 ) -> Markup {
     let locale = asked.locale;
@@ -57,65 +69,44 @@ fn listed(
         section.figure {
             h2 { (title) " " small { (locale.number(total)) } }
             p.hint { (explained) }
-            @if rows.is_empty() { p.empty { (locale.text("没有差别。", "Nothing differs.")) } }
-            @else {
-                (table(title, columns, rows))
-                @if total.as_u64().is_some_and(|total| total > rows.len() as u64) {
-                    p.hint { (locale.text("仅显示前几行，全部见下载的文件。", "The first rows; the file to download has more.")) }
+            @match shown {
+                None => { p.empty { (locale.text("没有差别。", "Nothing differs.")) } }
+                Some(shown) => {
+                    (shown)
+                    @if total.as_u64().is_some_and(|total| total > count as u64) {
+                        p.hint { (locale.text("仅显示前几行，全部见下载的文件。", "The first rows; the file to download has more.")) }
+                    }
                 }
             }
         }
     }
 }
 
-fn customer(one: &Value) -> Markup {
-    let id = text(&one["customer_id"]);
-    html! { a href={ "/console/customers/" (id) } { (one["customer_name"].as_str().unwrap_or(id)) } }
-}
-
-fn rows(list: &Value, row: impl Fn(&Value) -> Vec<Markup>) -> Vec<Vec<Markup>> {
-    list.as_array().into_iter().flatten().map(row).collect()
-}
-
-fn refused(asked: &Asked<'_>, found: &Value) -> Markup {
+fn refused(asked: &PageRequest<'_>, found: &Value) -> Markup {
     let locale = asked.locale;
-    let columns = [
-        words(locale.text("客户", "Customer")),
-        words(locale.text("变更", "Move")),
-        words(locale.text("操作人", "Who")),
-        words(locale.text("时间", "When")),
-        words(locale.text("为什么", "Why")),
-    ];
-    let rows = rows(&found["refused_moves"], |one| {
-        let unmet = one["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
-        vec![
-            customer(one),
-            html! {
-                @if one["from"].is_string() { (asked.names.stage(locale, &one["from"])) " → " }
-                (asked.names.stage(locale, &one["to"]))
-            },
-            cell(text(&one["actor"])),
-            cell(locale.moment(&one["effective_at"])),
-            html! {
-                span.prose {
-                    @for unmet in unmet { (text(&unmet["message"])) " " }
-                    @if !one["follows"].is_null() {
-                        (locale.text("（因先前的变更被拒绝）", "(because an earlier one is refused)"))
-                    }
-                }
-            },
-        ]
-    });
     let title = locale.text("会被拒绝的变更", "Moves that would be refused");
     let explained = locale.text(
         "记录中的变更在假设的定义下重新判断，未满足的条件列在最后。",
         "Recorded moves are decided again under what is supposed; the last column says which conditions they would not have met.",
     );
-    listed(asked, (title, explained), &columns, &rows, &found["totals"]["refused_moves"])
+    let list = &found["refused_moves"];
+    let shown = moves(asked, (title, locale.text("为什么", "Why")), list, |one| {
+        let unmet = one["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        html! {
+            span.prose {
+                @for unmet in unmet { (text(&unmet["message"])) " " }
+                @if !one["follows"].is_null() {
+                    (locale.text("（因先前的变更被拒绝）", "(because an earlier one is refused)"))
+                }
+            }
+        }
+    });
+    let count = list.as_array().map_or(0, Vec::len);
+    list_figure(asked, (title, explained), (shown, count), &found["totals"]["refused_moves"])
 }
 
 /// What a rule of a pool is called.
-fn clock(asked: &Asked<'_>, base: &Value, returned: &Value) -> String {
+fn clock(asked: &PageRequest<'_>, base: &Value, returned: &Value) -> String {
     let locale = asked.locale;
     if returned["rule"] == "first_contact" {
         return locale.text("首次联系超时", "first contact missed").to_owned();
@@ -127,7 +118,7 @@ fn clock(asked: &Asked<'_>, base: &Value, returned: &Value) -> String {
     if name.is_empty() { text(&returned["rule"]).to_owned() } else { name.to_owned() }
 }
 
-fn returns(asked: &Asked<'_>, found: &Value, base: &Value) -> Markup {
+fn returns(asked: &PageRequest<'_>, found: &Value, base: &Value) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("客户", "Customer")),
@@ -152,7 +143,7 @@ fn returns(asked: &Asked<'_>, found: &Value, base: &Value) -> Markup {
     listed(asked, (title, explained), &columns, &rows, &found["totals"]["reclaims"])
 }
 
-fn deadlines(asked: &Asked<'_>, found: &Value, base: &Value) -> Markup {
+fn deadlines(asked: &PageRequest<'_>, found: &Value, base: &Value) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("客户", "Customer")),
@@ -205,7 +196,7 @@ fn turned(figure: &Value, write: impl Fn(&Value) -> Markup) -> Markup {
     html! { (write(&figure["before"])) " → " (write(&figure["after"])) }
 }
 
-fn dwell(asked: &Asked<'_>, difference: &Value) -> Markup {
+fn dwell(asked: &PageRequest<'_>, difference: &Value) -> Markup {
     let locale = asked.locale;
     let stages = difference["stages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let drawn: Vec<Range> = stages
@@ -254,7 +245,7 @@ fn dwell(asked: &Asked<'_>, difference: &Value) -> Markup {
     )
 }
 
-fn conversion(asked: &Asked<'_>, difference: &Value) -> Markup {
+fn conversion(asked: &PageRequest<'_>, difference: &Value) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("状态", "Stage")),
@@ -279,7 +270,7 @@ fn conversion(asked: &Asked<'_>, difference: &Value) -> Markup {
     figure(asked, (title, explained), &table(title, &columns, &rows), rows.is_empty())
 }
 
-fn forecast(asked: &Asked<'_>, difference: &Value) -> Markup {
+fn forecast(asked: &PageRequest<'_>, difference: &Value) -> Markup {
     let locale = asked.locale;
     let columns = [
         words(locale.text("期限", "Until")),
@@ -305,7 +296,12 @@ fn forecast(asked: &Asked<'_>, difference: &Value) -> Markup {
     figure(asked, (title, explained), &table(title, &columns, &rows), rows.is_empty())
 }
 
-fn figure(asked: &Asked<'_>, (title, explained): (&str, &str), shown: &Markup, is_same: bool) -> Markup {
+fn figure(
+    asked: &PageRequest<'_>,
+    (title, explained): (&str, &str),
+    shown: &Markup,
+    is_same: bool,
+) -> Markup {
     html! {
         section.figure {
             h2 { (title) }

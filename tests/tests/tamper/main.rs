@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod chance;
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;
@@ -364,16 +366,21 @@ async fn texts(installation: &Installation, sqlite: &str, postgres: &str) -> Vec
     }
 }
 
+/// Columns as the statements above tell of them.
+fn columns_of(lines: Vec<String>) -> Vec<Column> {
+    let column = |line: String| {
+        let mut words = line.splitn(4, ' ').map(str::to_owned);
+        let mut next = || words.next().expect("four words");
+        let (table, name, place, type_name) = (next(), next(), next(), next());
+        Column { table, name, type_name, in_key: place != "0" }
+    };
+    lines.into_iter().map(column).collect()
+}
+
 impl Original {
     async fn new(installation: Installation) -> Self {
         everything(&installation).await;
-        let columns = texts(&installation, SQLITE_COLUMNS, POSTGRES_COLUMNS).await.into_iter().map(|line| {
-            let mut words = line.splitn(4, ' ').map(str::to_owned);
-            let mut next = || words.next().expect("four words");
-            let (table, name, place, type_name) = (next(), next(), next(), next());
-            Column { table, name, type_name, in_key: place != "0" }
-        });
-        let columns: Vec<Column> = columns.collect();
+        let columns = columns_of(texts(&installation, SQLITE_COLUMNS, POSTGRES_COLUMNS).await);
         let mut file = Vec::new();
         match installation.postgres() {
             Some(database) => {

@@ -1,0 +1,5 @@
+// Figures: their filters.
+import { filtering } from "./filters.js";
+
+filtering();
+document.documentElement.dataset.ready = "figures";
