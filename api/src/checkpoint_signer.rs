@@ -4,6 +4,8 @@
 //! is not served. The signature's name is the log's own (`waymark/<tenant>`), as C2SP's tlog-checkpoint wants it. Which keys
 //! sign is said by [`signing_keys`](crate::signing_keys).
 
+mod unmoved;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -169,22 +171,6 @@ impl CheckpointSigner {
         }
     }
 
-    /// Refuses a database that ends before what was signed.
-    ///
-    /// # Errors
-    /// [`CheckpointSignerError::RolledBack`]; or the file or the log cannot be read.
-    pub async fn refuse_rollback(&self) -> Result<(), CheckpointSignerError> {
-        for (tenant, note) in self.read()? {
-            let tenant = TenantId(tenant);
-            let signed = self.open(tenant, &note).await?.size;
-            let found = self.store.head(tenant).await?.position;
-            if found < signed {
-                return Err(CheckpointSignerError::RolledBack { tenant, signed, found });
-            }
-        }
-        Ok(())
-    }
-
     /// Signs every head that moved since it was last signed.
     ///
     /// # Errors
@@ -195,7 +181,11 @@ impl CheckpointSigner {
         let (mut moved, mut failed) = (false, None);
         let mut logs = self.store.known_heads();
         logs.retain(|(log, position)| self.settled.lock().get(log).is_none_or(|settled| settled < position));
-        for (tenant, _) in logs {
+        for (tenant, position) in logs {
+            if self.unmoved(tenant, position, &notes).await.is_some() {
+                self.settled.lock().insert(tenant, position);
+                continue;
+            }
             match self.sign_moved(tenant, &mut notes).await {
                 Ok(signed) => moved |= signed,
                 // That one log cannot be signed keeps no other from being signed.

@@ -62,6 +62,7 @@ impl Cosigning {
         if self.witnesses.is_empty() {
             return;
         }
+        self.recall().await;
         loop {
             if stop.run_until_cancelled(self.show_all()).await.is_none() {
                 return;
@@ -71,6 +72,19 @@ impl Cosigning {
             if stop.run_until_cancelled(again).await.is_none() {
                 return;
             }
+        }
+    }
+
+    /// Leaves alone what all witnesses cosigned before this process began.
+    async fn recall(&self) {
+        match self.signer.cosigned(&self.witnesses).await {
+            Ok(cosigned) => {
+                let mut shown = self.shown.lock();
+                for (tenant, end) in cosigned {
+                    shown.extend(self.witnesses.iter().map(|witness| ((tenant, witness.url.clone()), end)));
+                }
+            }
+            Err(error) => tracing::debug!(%error, "every head is shown again"),
         }
     }
 

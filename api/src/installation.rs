@@ -33,6 +33,7 @@ use crate::config::{
     AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, WitnessTarget, views_file,
 };
 use crate::cosigning::Cosigning;
+use crate::erasure_record::ErasureRecord;
 use crate::http::measure;
 use crate::key_file::KeyFile;
 use crate::key_place::KeyPlace;
@@ -41,6 +42,7 @@ use crate::operator::{host, operator};
 use crate::outbound::client::Client;
 use crate::outbound::{Consumers, Dispatcher, Outbound, OutboundStore};
 use crate::refusal_retention::RefusalRetention;
+use crate::restored::{self, ErasuresFound, complete_record, erase_again};
 use crate::secrets::Secrets;
 use crate::{segment_check, zoneinfo};
 
@@ -62,16 +64,20 @@ pub struct Installation {
     /// Who read what.
     access_log: Arc<AccessLog>,
     key_file: Arc<KeyFile>,
+    /// The erasures, outside the database.
+    erasure_record: Arc<ErasureRecord>,
 }
 
 impl Installation {
-    /// Opens the database, making it where it is missing.
+    /// Opens the database, making it where it is missing. What was erased and is there again, since a backup was restored, is
+    /// erased before this returns.
     ///
     /// # Errors
     /// When a file cannot be opened, a key is missing, or the log ends before its last signed checkpoint.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, InstallationError> {
         let installation = Self::inspect(args).await?;
         installation.checkpoint_signer.refuse_rollback().await.map_err(said)?;
+        erase_again(&installation.app).await.map_err(said)?;
         Ok(installation)
     }
 
@@ -168,14 +174,25 @@ impl Installation {
         let files = SignedFiles { notes: args.checkpoint_file(), keys: args.public_key_file() };
         let signing = key_file.clone();
         let checkpoint_signer = CheckpointSigner::new(store.clone(), signing, files, begun, clock.clone());
+        let record = Arc::new(ErasureRecord::new(args.erasure_file(), secrets.erasure_record_key()));
         let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
         let (admin, messages) = (Arc::new(admin), Arc::new(messages));
         let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
         let app = App::new(store.clone(), vault, projections, Arc::new(rights), clock, random_ids())
-            .with_zones(zones);
+            .with_zones(zones)
+            .with_erasure_record(record.clone());
         let access_log = AccessLog::new(store.clone(), app.clock.clone(), random_ids());
         let (checkpoint_signer, access_log) = (Arc::new(checkpoint_signer), Arc::new(access_log));
-        Ok(Self { app, store, admin, messages, checkpoint_signer, access_log, key_file })
+        Ok(Self {
+            app,
+            store,
+            admin,
+            messages,
+            checkpoint_signer,
+            access_log,
+            key_file,
+            erasure_record: record,
+        })
     }
 
     /// The tenant of that name, made when it is new.
@@ -297,6 +314,27 @@ impl Installation {
     /// When the log cannot be read.
     pub(crate) async fn find_segments(&self) -> Result<(), InstallationError> {
         look_at_all_segments(&*self.store).await.map(drop).map_err(said)
+    }
+
+    /// Begins the record of erasures where there is none, and adds what the logs tell of and it does not.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) async fn complete_erasure_record(&self) -> Result<(), InstallationError> {
+        complete_record(&self.app).await.map_err(said)
+    }
+
+    /// The record of erasures beside the log of a tenant, and its file.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn erasures(
+        &self,
+        tenant: TenantId,
+    ) -> Result<(String, ErasuresFound), InstallationError> {
+        let file = self.erasure_record.file().display().to_string();
+        let found = restored::compare(self.erasure_record.clone(), &*self.app.store, tenant).await;
+        Ok((file, found.map_err(said)?))
     }
 
     /// What carries messages to the outside.

@@ -11,7 +11,7 @@
 //!
 //! # async fn open() -> Result<(), Box<dyn std::error::Error>> {
 //! let database = Database::Sqlite("waymark.db".into());
-//! let installation = Installation::open(&DatabaseArgs { database, keys: None, key_args: KeyArgs::default(), zoneinfo: None, archive: None }).await?;
+//! let installation = Installation::open(&DatabaseArgs { database, keys: None, key_args: KeyArgs::default(), zoneinfo: None, archive: None, erasures: None }).await?;
 //! let tenant = installation.tenant("default").await?;
 //! println!("{} events", installation.store.head(tenant).await?.position);
 //! installation.close().await?;
@@ -34,6 +34,7 @@ mod console;
 mod cosigning;
 mod customer_keys;
 pub mod demo;
+mod erasure_record;
 pub mod export;
 #[cfg(test)]
 #[path = "../../eventstore/src/given_up.rs"]
@@ -41,6 +42,7 @@ mod given_up;
 pub mod http;
 pub mod import;
 pub mod installation;
+mod kept_looks;
 mod key_file;
 mod key_place;
 #[cfg(test)]
@@ -54,7 +56,7 @@ pub mod outbound;
 pub mod problem;
 mod public_keys;
 mod refusal_retention;
-mod repeated;
+mod restored;
 mod root_key_rotation;
 mod rounds;
 pub mod routes;
@@ -63,6 +65,8 @@ mod segment_check;
 mod serving;
 mod signing_key_rotation;
 mod signing_keys;
+#[cfg(test)]
+mod stories;
 mod transfer;
 mod verification;
 mod what_if;

@@ -3,8 +3,9 @@
 //! However many tenants there are, those that are quiet cost nothing. Each is looked after by one of the processes on the same
 //! database ([`Projections::tends`](waymark_projections::Projections::tends)) and looked at when it comes to this one; after that, when
 //! its log moves or a read model of it is folded on, whichever process appended ([`News`]), and at the instant that the last look
-//! named. That is all kept in memory: after a restart each is looked at once. Should news ever be missed, a rota finds it: one tenant
-//! every while, whatever is known of it.
+//! named. What looks found is kept for the next run of the process, where the worker says so ([`KeptLooks`]); other tenants are looked at
+//! once after a start, some at a time beside those of which there is news. Should news ever be missed, a rota finds it: one
+//! tenant every while, whatever is known of it.
 //!
 //! A look asks the log and decides on it, so it does no harm that another process looks as well while tenants move.
 
@@ -16,12 +17,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use waymark_eventstore::{News, Position, TenantId};
+use waymark_eventstore::{News, Position, Repeated, TenantId};
 use waymark_projections::runtime::Duty;
 
 use crate::app::App;
 use crate::automation::clock::{ClockWatch, may_act};
-use crate::repeated::Repeated;
+use crate::kept_looks::KeptLooks;
 
 /// How long news is left to gather: one look takes it all.
 const GATHER: Duration = Duration::from_millis(50);
@@ -29,6 +30,8 @@ const GATHER: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_secs(1);
 /// How often one more tenant is looked at, of which nothing is expected.
 const ROTA: Duration = Duration::from_secs(10);
+/// How many tenants of which nothing is known are looked at together, beside all that are due.
+const UNKNOWN_AT_ONCE: usize = 64;
 /// When what failed is tried again, and what waits for a read model or for somebody else is looked at again.
 pub(crate) const SOON: TimeDelta = TimeDelta::seconds(1);
 
@@ -38,6 +41,8 @@ pub(crate) struct Rounds {
     duty: Duty,
     news: News,
     agenda: Agenda,
+    /// What is kept for the next run of the process; none where each tenant must be looked at in each.
+    kept: Option<KeptLooks>,
     /// Which nodes there were when it was found whose tenants are whose.
     assignment: Option<u64>,
     /// When the rota went on, and to whom.
@@ -55,6 +60,7 @@ impl Rounds {
             duty,
             news,
             agenda: Agenda::default(),
+            kept: None,
             assignment: None,
             rota: (Instant::now(), None),
             failures: Repeated::new(what),
@@ -69,11 +75,18 @@ impl Rounds {
         self
     }
 
+    /// Keeps what looks find, by this name, for the next run of the process. Only where what is due follows from the log, the read
+    /// models and the time.
+    pub(crate) fn kept_as(mut self, worker: &'static str) -> Self {
+        self.kept = Some(KeptLooks::new(&self.app, worker));
+        self
+    }
+
     /// Waits until somebody must be looked at, and says who; none once the token is cancelled. Dropped while it waits, it has
     /// missed nobody.
     pub(crate) async fn next(&mut self, stop: &CancellationToken) -> Option<Vec<TenantId>> {
-        stop.run_until_cancelled(self.due()).await?;
-        Some(self.agenda.take((self.app.clock)()))
+        let due = stop.run_until_cancelled(self.due()).await;
+        self.taken(due).await
     }
 
     /// As [`Self::next`], and nobody while the clock cannot be believed. The clock is judged time and again meanwhile.
@@ -82,15 +95,35 @@ impl Rounds {
         clock: &ClockWatch,
         stop: &CancellationToken,
     ) -> Option<Vec<TenantId>> {
+        let due = stop.run_until_cancelled(self.due_and_believed(clock)).await;
+        self.taken(due).await
+    }
+
+    async fn due_and_believed(&mut self, clock: &ClockWatch) {
         loop {
-            let due = stop.run_until_cancelled(tokio::time::timeout(TICK, self.due())).await?.is_ok();
+            let due = tokio::time::timeout(TICK, self.due()).await.is_ok();
             let may = may_act(clock).await;
             match (due, may) {
-                (true, true) => return Some(self.agenda.take((self.app.clock)())),
-                (true, false) => stop.run_until_cancelled(tokio::time::sleep(TICK)).await?,
+                (true, true) => return,
+                (true, false) => tokio::time::sleep(TICK).await,
                 (false, _) => {}
             }
         }
+    }
+
+    /// Those who are due; at the end of the process nobody.
+    async fn taken(&mut self, due: Option<()>) -> Option<Vec<TenantId>> {
+        let Some(()) = due else {
+            if let Some(kept) = &mut self.kept {
+                kept.write_all().await;
+            }
+            return None;
+        };
+        let due = self.agenda.take((self.app.clock)());
+        if let Some(kept) = &mut self.kept {
+            due.iter().for_each(|tenant| kept.begin(*tenant, known_head(&self.app, *tenant)));
+        }
+        Some(due)
     }
 
     /// A tenant was looked at, and is again at an instant; without one when there is news of it. What failed is tried again soon.
@@ -100,8 +133,21 @@ impl Rounds {
         outcome: &Result<Option<DateTime<Utc>>, E>,
     ) {
         self.failures.note(tenant, outcome);
+        if let Some(kept) = &mut self.kept {
+            match outcome {
+                Ok(next) => kept.end(tenant, *next),
+                Err(_) => kept.drop_look(tenant),
+            }
+        }
         let again = outcome.as_ref().map_or_else(|_| Some((self.app.clock)() + SOON), |next| *next);
         self.agenda.put(tenant, again);
+    }
+
+    /// What the last look at a tenant found holds for this run of the process alone.
+    pub(crate) fn must_be_looked_at_again(&mut self, tenant: TenantId) {
+        if let Some(kept) = &mut self.kept {
+            kept.drop_look(tenant);
+        }
     }
 
     /// There is more to do for a tenant now.
@@ -112,7 +158,11 @@ impl Rounds {
     /// Waits until somebody is due.
     async fn due(&mut self) {
         loop {
+            self.take_over().await;
             self.take_in();
+            if let Some(kept) = self.kept.as_mut().filter(|kept| kept.is_due()) {
+                kept.write().await;
+            }
             let now = (self.app.clock)();
             let first = self.agenda.first();
             if first.is_some_and(|at| at <= now) {
@@ -126,17 +176,33 @@ impl Rounds {
         }
     }
 
-    /// Takes in what there is news of, who came from another process and who went to one, and whose turn of the rota it is.
-    fn take_in(&mut self) {
+    /// Takes over who came from another process, and leaves who went to one.
+    async fn take_over(&mut self) {
         let assignment = self.app.projections.assignment();
-        if self.assignment != Some(assignment) {
-            self.assignment = Some(assignment);
-            for (log, _) in self.app.store.known_heads() {
-                self.take_in_one(log, false);
+        if self.assignment == Some(assignment) {
+            return;
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.read().await;
+        }
+        self.assignment = Some(assignment);
+        for (log, end) in self.app.store.known_heads() {
+            if !self.is_here(log) || self.agenda.has(log) {
+                continue;
+            }
+            match self.kept.as_ref().and_then(|kept| kept.of(log, end)) {
+                Some(look) => self.agenda.put(log, look.until),
+                None => self.agenda.put_unknown(log),
             }
         }
+    }
+
+    /// Takes in what there is news of, and whose turn of the rota it is.
+    fn take_in(&mut self) {
         for log in self.news.take() {
-            self.take_in_one(log, true);
+            if self.is_here(log) {
+                self.again(log);
+            }
         }
         if self.rota.0.elapsed() >= ROTA {
             let next = self.agenda.after(self.rota.1);
@@ -145,15 +211,13 @@ impl Rounds {
         }
     }
 
-    fn take_in_one(&mut self, log: TenantId, is_news: bool) {
-        if log.is_access_log() {
-            return;
-        }
-        if !self.app.projections.tends(log, self.duty) {
+    /// Whether a log is looked at here; one that is not any more is forgotten.
+    fn is_here(&mut self, log: TenantId) -> bool {
+        let is_here = !log.is_access_log() && self.app.projections.tends(log, self.duty);
+        if !is_here {
             self.agenda.remove(log);
-        } else if is_news || !self.agenda.has(log) {
-            self.again(log);
         }
+        is_here
     }
 }
 
@@ -169,6 +233,8 @@ struct Agenda {
     tenants: BTreeMap<TenantId, Option<DateTime<Utc>>>,
     /// Those with an instant, by it.
     by_time: BTreeSet<(DateTime<Utc>, TenantId)>,
+    /// Those of whom nothing is known: they have their turn when all who are due had theirs.
+    unknown: BTreeSet<TenantId>,
 }
 
 impl Agenda {
@@ -176,8 +242,16 @@ impl Agenda {
         self.tenants.contains_key(&tenant)
     }
 
+    /// When somebody is due next: at once while there are some of whom nothing is known.
     fn first(&self) -> Option<DateTime<Utc>> {
-        self.by_time.first().map(|(at, _)| *at)
+        let unknown = self.unknown.first().map(|_| DateTime::<Utc>::MIN_UTC);
+        unknown.or_else(|| self.by_time.first().map(|(at, _)| *at))
+    }
+
+    /// Nothing is known of a tenant.
+    fn put_unknown(&mut self, tenant: TenantId) {
+        self.put(tenant, None);
+        self.unknown.insert(tenant);
     }
 
     fn put(&mut self, tenant: TenantId, at: Option<DateTime<Utc>>) {
@@ -193,18 +267,22 @@ impl Agenda {
     }
 
     fn remove(&mut self, tenant: TenantId) {
+        self.unknown.remove(&tenant);
         if let Some(before) = self.tenants.remove(&tenant).flatten() {
             self.by_time.remove(&(before, tenant));
         }
     }
 
-    /// Those who are due at an instant. They are looked at now: they stay, without an instant until they were.
+    /// Those who are due at an instant, and some of whom nothing is known. They are looked at now: they stay, without an instant until
+    /// they were.
     fn take(&mut self, now: DateTime<Utc>) -> Vec<TenantId> {
         let mut due = Vec::new();
         while let Some((_, tenant)) = self.by_time.first().copied().filter(|(at, _)| *at <= now) {
             self.put(tenant, None);
+            self.unknown.remove(&tenant);
             due.push(tenant);
         }
+        due.extend(std::iter::from_fn(|| self.unknown.pop_first()).take(UNKNOWN_AT_ONCE));
         due
     }
 

@@ -130,6 +130,12 @@ impl Secrets {
         roots.into_iter().any(|root| self.fingerprint_with(root) == fingerprint)
     }
 
+    /// What the record of erasures is authenticated under. It stays when the root key and the keys of logs are changed: a record
+    /// outlives them.
+    pub(crate) fn erasure_record_key(&self) -> [u8; 32] {
+        Sha256::new_with_prefix("waymark erasure record").chain_update(self.signing_seed).finalize().into()
+    }
+
     fn fingerprint_with(&self, root_key: &[u8; 32]) -> String {
         let digest = Sha256::new_with_prefix("waymark keys")
             .chain_update(root_key)

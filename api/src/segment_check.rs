@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::eventstore::segments::{look_at_all_segments, read_next_segments};
-use crate::eventstore::{StoreError, Transferable};
+use crate::eventstore::segments::{look_at_new_segments, read_next_segments};
+use crate::eventstore::{Repeated, StoreError, TenantId, Transferable};
 
 /// How often some are read.
 const EVERY: Duration = Duration::from_secs(60);
 /// How many are read then, at most: a million old entries, which are 3,907 files, within 31 minutes.
 const AT_A_TIME: u64 = 128;
 
-/// Sees whether the files of all segments are there, and reads the next of them. Whatever is wrong is in the server log, and known to
-/// the store.
+/// Sees whether the files of new segments are there and of the next of the others, and reads the next of them. Whatever is wrong is
+/// in the server log, and known to the store.
 async fn check(store: &dyn Transferable) -> Result<(), StoreError> {
-    look_at_all_segments(store).await?;
+    look_at_new_segments(store).await?;
     let mut read = 0;
     while read < AT_A_TIME {
         match read_next_segments(store, AT_A_TIME - read).await? {
@@ -30,14 +30,8 @@ async fn check(store: &dyn Transferable) -> Result<(), StoreError> {
 
 /// Checks now and then, until the token is cancelled.
 pub(crate) async fn run(store: Arc<dyn Transferable>, stop: CancellationToken) {
-    let mut is_failing = false;
+    let mut failures = Repeated::new("the files of old events could not be checked");
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-        let checked = check(&*store).await;
-        if let Err(error) = &checked
-            && !is_failing
-        {
-            tracing::warn!(%error, "the files of old events could not be checked; it is tried again");
-        }
-        is_failing = checked.is_err();
+        failures.note(None::<TenantId>, &check(&*store).await);
     }
 }

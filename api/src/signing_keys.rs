@@ -285,6 +285,16 @@ impl SigningKeys {
         Ok(false)
     }
 
+    /// The key of the installation, as it signs a log of this name.
+    pub(crate) fn first(&self, name: &str) -> Verifier {
+        self.file.first_verifier(name)
+    }
+
+    /// The keys of the key file that may have signed a tenant's log: its own further ones may be on other nodes.
+    pub(crate) fn in_file(&self, tenant: TenantId, name: &str) -> Vec<Verifier> {
+        self.file.verifiers(tenant, name)
+    }
+
     /// The key of the installation, under its own name: the first of each log.
     pub(crate) fn first_of_all(&self) -> Verifier {
         self.file.first_verifier(PUBLIC_NAME)

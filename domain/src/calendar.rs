@@ -298,15 +298,24 @@ mod tests {
 
     #[test]
     fn hours_go_by_the_rules_that_are_handed_in() {
-        let calendar = office("America/Vancouver", "09:00", "17:00");
-        let worked = |zones: &Zones| {
-            let [from, to] = ["2026-11-16T16:00:00Z", "2026-11-16T17:00:00Z"]
-                .map(|text| text.parse::<DateTime<Utc>>().unwrap());
-            calendar.working_time(zones, from, to).between(from.timestamp_micros(), to.timestamp_micros())
-        };
-        assert_eq!(worked(&Zones::compiled()), HOUR);
-        let rules = [(calendar.timezone, crate::zones::tests::tzif("PST8"))];
-        assert_eq!(worked(&Zones::read("2030a", rules).unwrap()), 0);
+        // The first hour of an office's Monday by tzdb 2026f, or its last one; by the rules of 2025b nobody is there.
+        for (zone, hour, of_2025b) in [
+            ("America/Vancouver", 16, "PST8PDT,M3.2.0,M11.1.0"),
+            ("America/Edmonton", 15, "MST7MDT,M3.2.0,M11.1.0"),
+            ("America/Winnipeg", 14, "CST6CDT,M3.2.0,M11.1.0"),
+            ("America/Havana", 13, "CST5CDT,M3.2.0/0,M11.1.0/1"),
+            ("Africa/Casablanca", 16, "<+01>-1"),
+        ] {
+            let calendar = office(zone, "09:00", "17:00");
+            let worked = |zones: &Zones| {
+                let [from, to] = [hour, hour + 1]
+                    .map(|hour| format!("2026-11-16T{hour}:00:00Z").parse::<DateTime<Utc>>().unwrap());
+                calendar.working_time(zones, from, to).between(from.timestamp_micros(), to.timestamp_micros())
+            };
+            assert_eq!(worked(&Zones::compiled()), HOUR, "{zone}");
+            let rules = [(calendar.timezone, crate::zones::tests::tzif(of_2025b))];
+            assert_eq!(worked(&Zones::read("2025b", rules).unwrap()), 0, "{zone}");
+        }
     }
 
     #[test]

@@ -46,8 +46,13 @@ pub(crate) fn fits(document: &Value, shape: &Value, value: &Value) -> bool {
             "date-time" => DateTime::parse_from_rfc3339(text).is_ok(),
             other => panic!("{other}"),
         }),
-        // Spelling is the reader's to check: here it only narrows.
-        "pattern" | "$schema" | "$id" | "title" | "description" | "$defs" => true,
+        "minProperties" => {
+            value.as_object().is_none_or(|fields| fields.len() as u64 >= said.as_u64().unwrap())
+        }
+        // Spelling and repeats are the reader's to check: here they only narrow.
+        "pattern" | "uniqueItems" | "$schema" | "$id" | "title" | "title_zh" | "description" | "$defs" => {
+            true
+        }
         other => panic!("a schema uses {other}, which is not known here"),
     })
 }

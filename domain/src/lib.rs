@@ -40,6 +40,7 @@ pub mod codec;
 pub mod company;
 pub mod context;
 pub mod customer;
+pub mod customer_field;
 pub mod event_schema;
 pub mod field;
 pub mod identity;
@@ -64,6 +65,7 @@ pub mod zones;
 
 pub use actor::{Actor, Role};
 pub use context::Context;
+pub use customer_field::CustomerField;
 pub use label::{Label, Language};
 pub use owner::Owner;
 pub use personal::Personal;

@@ -58,3 +58,8 @@ impl Pool {
 pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     Zones::compiled().start_of_day(zone, date)
 }
+
+/// The local date at an instant, by the same rules.
+pub(crate) fn local_date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
+    Zones::compiled().local(zone, instant).date()
+}

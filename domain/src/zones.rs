@@ -177,10 +177,36 @@ pub(crate) mod tests {
     #[test]
     fn what_is_compiled_in_has_every_zone_and_the_changes_of_2026() {
         assert_eq!((COMPILED.len(), Zones::compiled_version()), (chrono_tz::TZ_VARIANTS.len(), "2026f"));
-        let at = "2026-11-16T16:00:00Z".parse().unwrap();
-        // British Columbia keeps the time of its summer the whole year since 2026.
-        let local = Zones::compiled().local(Tz::America__Vancouver, at);
-        assert_eq!(local.to_string(), "2026-11-16 09:00:00");
+        let offset = |zone: Tz, at: &str| {
+            let at = format!("{at}:00Z").parse::<DateTime<Utc>>().unwrap();
+            (Zones::compiled().local(zone, at) - at.naive_utc()).num_hours()
+        };
+        // Each with its offsets by tzdb 2026f: in the last minute before the rules of 2025b say otherwise, from that minute on,
+        // in the winter after it, and in two summers.
+        let summers = ["2027-07-01T12:00", "2036-07-01T12:00"];
+        for (zone, changes, offsets) in [
+            // The time of their summer the whole year since 2026.
+            (Tz::America__Vancouver, ["2026-11-01T08:59", "2026-11-01T09:00", "2027-01-15T12:00"], [-7; 5]),
+            (Tz::America__Edmonton, ["2026-11-01T07:59", "2026-11-01T08:00", "2027-01-15T12:00"], [-6; 5]),
+            (Tz::America__Winnipeg, ["2026-11-01T06:59", "2026-11-01T07:00", "2027-01-15T12:00"], [-5; 5]),
+            // The winter of 2026 without a change.
+            (Tz::America__Havana, ["2026-11-01T04:59", "2026-11-01T05:00", "2027-01-15T12:00"], [-4; 5]),
+            // No summer time, and none to be put off in Ramadan, since September 2026.
+            (
+                Tz::Africa__Casablanca,
+                ["2026-09-20T00:59", "2026-09-20T01:00", "2027-01-15T12:00"],
+                [1, 0, 0, 0, 0],
+            ),
+        ] {
+            let found: Vec<i64> = changes.iter().chain(&summers).map(|at| offset(zone, at)).collect();
+            assert_eq!(found, offsets, "{zone}");
+        }
+        // What comes back is known, too: Havana puts its clocks back in the November after.
+        assert_eq!(
+            ["2027-11-07T04:59", "2027-11-07T05:00"].map(|at| offset(Tz::America__Havana, at)),
+            [-4, -5]
+        );
+        assert_eq!(offset(Tz::America__Havana, "2036-01-15T12:00"), -5);
     }
 
     #[test]

@@ -283,3 +283,155 @@ impl<'a> Batch<'a> {
         self.staged.is_empty() && self.receipts.is_empty() && self.keys.is_empty() && !deletes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Append, Draft, Query};
+
+    const TENANT: TenantId = TenantId(Uuid::from_u128(7));
+    const LI: Uuid = Uuid::from_u128(0x11);
+
+    fn now() -> DateTime<Utc> {
+        "2026-03-02T08:00:00Z".parse().unwrap()
+    }
+
+    /// An append of one event with this id and this tag.
+    fn of(id: u128, tag: &str) -> Append {
+        let draft = Draft {
+            id: Uuid::from_u128(id),
+            event_type: "e".into(),
+            type_version: 1,
+            subject: "s".to_owned(),
+            effective_at: now(),
+            actor: "rep:li".to_owned(),
+            via: None,
+            origin: None,
+            endpoint: None,
+            causation_id: None,
+            correlation_id: None,
+            tags: vec![tag.to_owned()],
+            blind_tags: Vec::new(),
+            data: json!({}),
+        };
+        Append::new(TENANT, vec![draft])
+    }
+
+    /// What is answered to appends that are decided in one batch, by what the database holds.
+    fn decided(precheck: BatchPrecheck, appends: Vec<Append>) -> Vec<Result<Outcome, StoreError>> {
+        let requests: Vec<Request> =
+            appends.into_iter().map(|append| Request::prepare(append).unwrap()).collect();
+        let mut batch = Batch::new(precheck, now());
+        requests.iter().enumerate().map(|(index, request)| batch.decide(index, request)).collect()
+    }
+
+    #[track_caller]
+    fn is_first(outcome: &Result<Outcome, StoreError>) {
+        assert!(matches!(outcome, Ok(Outcome::Appended(first)) if first.first_position == 1), "{outcome:?}");
+    }
+
+    #[track_caller]
+    fn conflicts_at(outcome: &Result<Outcome, StoreError>, at: Position) {
+        assert!(matches!(outcome, Err(StoreError::Conflict { position }) if *position == at), "{outcome:?}");
+    }
+
+    fn key(number: u8) -> WrappedKey {
+        let key_id = Uuid::from_u128(u128::from(number));
+        WrappedKey { key_id, subject: LI, wrapped: vec![number; 60], destroyed: false }
+    }
+
+    #[test]
+    fn an_event_that_was_accepted_before_in_the_batch_is_seen_by_every_kind_of_condition() {
+        let typed = |tags: &[&str]| Query {
+            items: vec![QueryItem {
+                types: vec!["e".to_owned()],
+                tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            }],
+        };
+        for seen in [Query::tag("a"), typed(&[]), typed(&["a"]), Query::tag("b").or(Query::tag("a"))] {
+            for grounds in [false, true] {
+                let forbidden = Some(seen.clone().none_after(0));
+                let later = match grounds {
+                    true => Append { grounds: forbidden, ..of(2, "x") },
+                    false => Append { condition: forbidden, ..of(2, "x") },
+                };
+                let outcomes = decided(BatchPrecheck::default(), vec![of(1, "a"), later, of(3, "x")]);
+                is_first(&outcomes[0]);
+                conflicts_at(&outcomes[1], 1);
+                let after = matches!(&outcomes[2], Ok(Outcome::Appended(third)) if third.first_position == 2);
+                assert!(after, "what was refused left a trace: {:?}", outcomes[2]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_sent_twice_within_a_batch_happens_once() {
+        let sent = |id, digest| {
+            let receipt =
+                ReceiptDraft { command_id: "c".to_owned(), digest: [digest; 32], outcome: b"done".to_vec() };
+            Append { receipt: Some(receipt), ..of(id, "a") }
+        };
+        let outcomes = decided(BatchPrecheck::default(), vec![sent(1, 1), sent(2, 1), sent(3, 2)]);
+        is_first(&outcomes[0]);
+        assert!(matches!(&outcomes[1], Ok(Outcome::Repeated(first)) if first.first_position == 1));
+        assert!(matches!(outcomes[2], Err(StoreError::CommandIdReused)));
+        let outcomes = decided(BatchPrecheck::default(), vec![of(1, "a"), of(1, "b")]);
+        assert!(matches!(outcomes[1], Err(StoreError::Invalid(_))), "{:?}", outcomes[1]);
+    }
+
+    #[test]
+    fn what_was_sealed_before_an_erasure_of_the_same_batch_is_refused() {
+        let precheck = || {
+            let mut precheck = BatchPrecheck::default();
+            precheck.head.erasures = 4;
+            precheck.keys.insert(LI, key(1));
+            precheck
+        };
+        let sealed = || Append { erasures_seen: Some(4), ..of(2, "a") };
+        let erased = Append { erase_subjects: vec![LI], ..of(1, "a") };
+        let rewrapped = |stored: u8, wrapped: u8| RewrappedKey {
+            subject: LI,
+            wrapped: vec![wrapped; 60],
+            stored: vec![stored; 60],
+        };
+        let changed = |id, key| Append { changed_keys: vec![key], ..of(id, "a") };
+        let outcomes = decided(precheck(), vec![sealed(), erased.clone(), changed(3, rewrapped(1, 2))]);
+        is_first(&outcomes[0]);
+        conflicts_at(&outcomes[2], 2);
+        let outcomes = decided(precheck(), vec![erased, sealed()]);
+        is_first(&outcomes[0]);
+        conflicts_at(&outcomes[1], 1);
+        // A key that is changed counts like one that is destroyed, and is known as it was changed.
+        let twice = [changed(1, rewrapped(1, 2)), changed(3, rewrapped(1, 3)), changed(4, rewrapped(2, 4))];
+        let outcomes = decided(precheck(), [&twice[..], &[sealed()][..]].concat());
+        is_first(&outcomes[0]);
+        conflicts_at(&outcomes[1], 1);
+        assert!(matches!(outcomes[2], Ok(Outcome::Appended(_))), "{:?}", outcomes[2]);
+        conflicts_at(&outcomes[3], 2);
+    }
+
+    #[test]
+    fn of_two_first_keys_of_a_subject_in_a_batch_one_counts() {
+        let brings = |id, key| Append { new_keys: vec![key], ..of(id, "a") };
+        let brought = vec![brings(1, key(1)), brings(2, key(2)), brings(3, key(1))];
+        let outcomes = decided(BatchPrecheck::default(), brought);
+        is_first(&outcomes[0]);
+        conflicts_at(&outcomes[1], 1);
+        assert!(matches!(outcomes[2], Ok(Outcome::Appended(_))), "the same key again is harmless");
+    }
+
+    #[test]
+    fn a_deadline_is_kept_by_the_instant_that_is_recorded_and_that_never_goes_back() {
+        let mut precheck = BatchPrecheck::default();
+        let last = now() + TimeDelta::seconds(5);
+        precheck.head.recorded_at = Some(last);
+        let until = |id, bound| Append { must_record_before: Some(bound), ..of(id, "a") };
+        let tick = TimeDelta::microseconds(1);
+        let outcomes = decided(precheck, vec![until(1, last), until(2, last + tick)]);
+        assert!(matches!(outcomes[0], Err(StoreError::DeadlinePassed)), "{:?}", outcomes[0]);
+        assert!(matches!(&outcomes[1], Ok(Outcome::Appended(first)) if first.recorded_at == last));
+    }
+}

@@ -15,8 +15,8 @@ use crate::prepare::{Prepared, Request};
 use crate::vault::{RewrappedKey, WrappedKey};
 use crate::watchers::Watchers;
 use crate::{
-    Append, Appended, Clock, Condition, Entry, EventStore, Head, Intake, News, Outcome, Position, Query,
-    Receipt, StoreError, TenantId, instant,
+    Append, Appended, Clock, Condition, Entry, EventStore, Head, Intake, LogEnd, News, Outcome, Position,
+    Query, Receipt, StoreError, TenantId, instant,
 };
 
 /// A log that lives as long as the process.
@@ -289,10 +289,14 @@ impl EventStore for MemoryStore {
         Ok(log.tenant_key.get_or_insert(candidate).clone())
     }
 
-    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
+    async fn ends(&self) -> Result<Vec<LogEnd>, StoreError> {
         let logs = self.lock();
         let logs = logs.as_ref().ok_or_else(closed)?;
-        Ok(logs.iter().filter(|(_, log)| log.position() > 0).map(|(tenant, _)| *tenant).collect())
+        let end = |(log, kept): (&TenantId, &Log)| {
+            let (position, recorded_at) = (kept.position(), kept.recorded_at()?);
+            Some(LogEnd { log: *log, position, recorded_at, erasures: kept.erasures })
+        };
+        Ok(logs.iter().filter_map(end).collect())
     }
 
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {

@@ -136,6 +136,19 @@ pub struct Head {
     pub root: [u8; 32],
 }
 
+/// Where one log of many ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Whose it is.
+    pub log: TenantId,
+    /// The last position, which is not zero.
+    pub position: Position,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// How many erasures it has seen ([`EventStore::erasures`]).
+    pub erasures: u64,
+}
+
 /// An append-only log per tenant. Both stores pass the same contract suite.
 #[async_trait]
 pub trait EventStore: Send + Sync + 'static {
@@ -191,8 +204,13 @@ pub trait EventStore: Send + Sync + 'static {
     /// The wrapped key of the tenant itself, storing `candidate` when there is none yet; whichever is stored.
     async fn tenant_key(&self, tenant: TenantId, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 
-    /// Every log that has entries: those of tenants and their access logs.
-    async fn logs(&self) -> Result<Vec<TenantId>, StoreError>;
+    /// Where every log ends that has entries, those of tenants and their access logs, in one question. Promises nothing of one moment.
+    async fn ends(&self) -> Result<Vec<LogEnd>, StoreError>;
+
+    /// Every log that has entries.
+    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
+        Ok(self.ends().await?.into_iter().map(|end| end.log).collect())
+    }
 
     /// The tenants that have a log.
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! What keeps them up to date is in [`crate::runtime`], which adds its methods to [`Projections`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use crate::runtime::nodes::{Duty, Node, Nodes};
 use crate::runtime::projector::Engine;
 use crate::runtime::rebuild;
 use crate::runtime::slot::Slot;
-use crate::storage::checkpoint::{self, ProjectionId};
+use crate::storage::checkpoint::ProjectionId;
 use crate::storage::schema;
 
 /// Connections to PostgreSQL for the read models, of projectors and of readers together.
@@ -33,6 +33,8 @@ pub struct Projections {
     pub(crate) models: [Arc<dyn ReadModel>; 4],
     pub(crate) slots: Mutex<HashMap<ProjectionId, Arc<AsyncMutex<Slot>>>>,
     pub(crate) paused: Mutex<HashMap<ProjectionId, String>>,
+    /// What had folded all of its log when all tenants were looked at, and had no turn since.
+    pub(crate) resting: Mutex<HashSet<ProjectionId>>,
     /// Whether nothing that was folded from another log is left.
     is_own: AtomicBool,
     /// Who lives in another database, and a number that changes with that.
@@ -76,7 +78,10 @@ impl Projections {
     }
 
     async fn drop_foreign_once(&self) -> Result<()> {
-        for tenant in checkpoint::tenants(&self.engine.db).await? {
+        let (ends, rows) = self.look_at_all().await?;
+        // What ends with the last entry of this log was folded from it; of all else the entry is looked at.
+        let other = rows.iter().filter(|row| row.checkpoint.position > 0 && !row.ends_with(&ends));
+        for tenant in other.map(|row| row.tenant).collect::<BTreeSet<TenantId>>() {
             for model in &self.models {
                 let id = ProjectionId { tenant, projection: model.name() };
                 rebuild::drop_foreign(&self.engine, &**model, id).await?;
@@ -92,6 +97,7 @@ impl Projections {
             models: registry::all(),
             slots: Mutex::default(),
             paused: Mutex::default(),
+            resting: Mutex::default(),
             is_own: AtomicBool::new(is_own),
             elsewhere: Mutex::default(),
         })

@@ -55,6 +55,21 @@ impl Database {
         }
     }
 
+    /// Keeps a copy of it as it is now. Nobody may be connected.
+    pub fn keep(&self) {
+        run(&self.server, &format!("CREATE DATABASE {} TEMPLATE {}", self.kept(), self.name));
+    }
+
+    /// Puts the copy in its place. Nobody may be connected.
+    pub fn put_back(&self) {
+        run(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        run(&self.server, &format!("ALTER DATABASE {} RENAME TO {}", self.kept(), self.name));
+    }
+
+    fn kept(&self) -> String {
+        format!("{}_kept", self.name)
+    }
+
     /// Runs a statement in it, as somebody with a database tool would. Returns how many rows it changed.
     #[must_use]
     pub fn execute(&self, statement: &str) -> u64 {
@@ -64,7 +79,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        run(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        for name in [self.kept(), self.name.clone()] {
+            run(&self.server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
     }
 }
 

@@ -77,6 +77,9 @@ async fn what_we_learned_stands_apart_from_what_happened_and_both_balance() {
         instant(now())
     );
     let report = read(&wang, &asked).await;
+    for time in ["effective_at", "known_at"] {
+        assert_eq!(report.at(&format!("/{time}")), report.at(&format!("/to/{time}")));
+    }
     let line = |kind: &str, count, amounts: &[&str]| {
         (kind.to_owned(), count, amounts.iter().map(|amount| (*amount).to_owned()).collect::<Vec<_>>())
     };
@@ -174,8 +177,6 @@ async fn won(client: &Client, customer: &str, at: DateTime<Utc>) {
     let _ = client.command(customer, "overrides", body).await.expect(200);
 }
 
-/// The line of a list whose field has this value.
-#[track_caller]
 /// An answer without the instants at which it was asked, where the question names none.
 fn without_instants(answer: &Answer) -> Value {
     let mut body = answer.body.clone();
@@ -187,6 +188,8 @@ fn without_instants(answer: &Answer) -> Value {
     body
 }
 
+/// The line of a list whose field has this value.
+#[track_caller]
 fn line<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
     let found = list.as_array().into_iter().flatten().find(|line| line[field] == value);
     found.unwrap_or_else(|| panic!("no {field} {value} in {list}"))
@@ -292,10 +295,12 @@ async fn losses_bottlenecks_and_channels_are_counted_with_what_they_are_worth() 
 
     // A lead that comes again by another way is credited to the one, the other or both.
     let phone = json!([{"kind": "phone", "value": "13800138000"}]);
-    let twice = json!({"name": "Twice", "contacts": phone, "amount": cny("900.00"), "source": "fair"});
+    let twice = json!({"name": "Twice", "contacts": phone, "amount": cny("1000.00"), "source": "fair"});
     let twice = since(&wang, before(3), twice).await;
-    let again = json!([{"pipeline": PIPELINE, "contacts": phone, "source": "web"}]);
-    let _ = wang.post("/v1/leads", again).await;
+    for source in ["friend", "web"] {
+        let again = json!([{"pipeline": PIPELINE, "contacts": phone, "source": source}]);
+        let _ = wang.post("/v1/leads", again).await;
+    }
     won(&wang, &twice, now()).await;
     let channels = async |attribution: &str| {
         let path = format!("/v1/channels?pipeline={PIPELINE}&attribution={attribution}");
@@ -305,7 +310,7 @@ async fn losses_bottlenecks_and_channels_are_counted_with_what_they_are_worth() 
     let fair = line(&first, "source", "fair");
     assert_eq!(
         (&fair["leads"], &fair["won"], &fair["amounts"]),
-        (&json!(3), &json!(1), &json!([cny("900.00")]))
+        (&json!(3), &json!(1), &json!([cny("1000.00")]))
     );
     let reached = json!({"pipeline": PIPELINE, "stage": "new_lead", "count": 3, "share": 1.0});
     assert_eq!(fair["reached"][0], reached);
@@ -314,10 +319,13 @@ async fn losses_bottlenecks_and_channels_are_counted_with_what_they_are_worth() 
     assert!((low - 0.061_492).abs() < 1e-6, "{fair}");
     let last = channels("last").await;
     let web = line(&last, "source", "web");
-    assert_eq!((&web["leads"], &web["amounts"]), (&json!(1), &json!([cny("900.00")])));
-    let both = channels("linear").await;
-    assert_eq!(line(&both, "source", "web")["leads"], 0.5);
-    assert_eq!(line(&both, "source", "fair")["amounts"], json!([cny("450.00")]));
+    assert_eq!((&web["leads"], &web["amounts"]), (&json!(1), &json!([cny("1000.00")])));
+    // In three equal parts that add up to it: the cent that is left over is of how the customer came first.
+    let all = channels("linear").await;
+    assert_eq!(line(&all, "source", "web")["leads"], 1.0 / 3.0);
+    for (source, amount) in [("fair", "333.34"), ("friend", "333.33"), ("web", "333.33")] {
+        assert_eq!(line(&all, "source", source)["amounts"], json!([cny(amount)]), "{source}");
+    }
     let alerts = read(&wang, &format!("/v1/alerts/{PIPELINE}?{at}")).await;
     assert_eq!(alerts.at("/items"), &json!([]), "of three customers nothing is said");
 }
@@ -550,10 +558,10 @@ async fn a_pipeline_caps_how_often_a_deal_is_put_off_and_its_card_shows_it() {
     assert_eq!((again.at("/limit"), again.at("/pushes")), (&json!(1), &json!(1)));
     let _ = put_off(&wang, "2027-01-10", None).await.expect(200);
     let board = read(&admin, &format!("/v1/boards/{PIPELINE}?limit=1")).await;
-    assert_eq!(
-        board.at("/stages/0/cards/0/expected_close"),
-        &json!({"on": "2027-01-10", "original": "2026-11-30", "pushes": 2, "pushed_days": 41, "last_reason": "budget"})
-    );
+    let slipped = json!({"on": "2027-01-10", "original": "2026-11-30", "pushes": 2, "pushed_days": 41, "last_reason": "budget"});
+    assert_eq!(board.at("/stages/0/cards/0/expected_close"), &slipped);
+    let list = read(&li, "/v1/customers?owner=rep:li").await;
+    assert_eq!(list.at("/items/0/expected_close"), &slipped);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -568,6 +576,7 @@ async fn open_deals_are_forecast_by_the_period_in_which_they_are_expected_to_clo
         }
         wang.register(body).await
     };
+    // Said first of a day that has passed since, and put off below.
     let put_off = deal(Some(-45)).await;
     for close in [Some(40), Some(40), None] {
         let _ = deal(close).await;
@@ -578,7 +587,8 @@ async fn open_deals_are_forecast_by_the_period_in_which_they_are_expected_to_clo
         let line = |one: Value| {
             let expected = one["expected_amounts"].get(0).map(|money| money["amount"].clone());
             let deals = one["expected"].as_f64().map(|deals| (deals * 1e9).round() / 1e9);
-            json!([one["period"], one["open"], one["overdue"], deals, expected])
+            let slips = ["deals", "pushes", "pushed_days"].map(|figure| one["slips"][figure].clone());
+            json!([one["period"], one["open"], one["overdue"], deals, expected, slips])
         };
         periods.into_iter().map(line).collect()
     };
@@ -586,9 +596,9 @@ async fn open_deals_are_forecast_by_the_period_in_which_they_are_expected_to_clo
     let before = read(&wang, &asked).await;
     // New leads, each with a configured probability of 0.05; nobody knows when a deal comes whose day has passed.
     let at_first = [
-        json!([month(-45), 1, true, null, null]),
-        json!([month(40), 2, false, 0.1, "100.00"]),
-        json!([null, 1, false, null, null]),
+        json!([month(-45), 1, true, null, null, [0, 0, 0]]),
+        json!([month(40), 2, false, 0.1, "100.00", [0, 0, 0]]),
+        json!([null, 1, false, null, null, [0, 0, 0]]),
     ];
     assert_eq!(told(&before), at_first);
     let worth = before.at("/by_expected_close/1/amounts");
@@ -602,8 +612,23 @@ async fn open_deals_are_forecast_by_the_period_in_which_they_are_expected_to_clo
     let after = read(&wang, &asked).await;
     assert_eq!(
         told(&after),
-        [json!([month(40), 3, false, 0.15, "150.00"]), json!([null, 1, false, null, null])]
+        [
+            json!([month(40), 3, false, 0.15, "150.00", [1, 1, 85]]),
+            json!([null, 1, false, null, null, [0, 0, 0]])
+        ],
+        "of three deals one was put off once, by 85 days"
     );
+    // Whose deals slip.
+    let to = json!({"to": {"kind": "rep", "id": "li"}, "reason": "region"});
+    let _ = wang.command(&put_off, "owner-changes", to).await.expect(200);
+    let divided = read(&wang, &format!("{asked}&group_by=owner")).await;
+    let groups = divided.at("/groups").as_array().cloned().unwrap_or_default();
+    let slips = |owner: Value| {
+        let of = groups.iter().find(|group| group["key"]["owner"] == owner);
+        of.map(|group| group["by_expected_close"][0]["slips"].clone()).unwrap_or_default()
+    };
+    assert_eq!(slips(json!("rep:li")), json!({"deals": 1, "pushes": 1, "pushed_days": 85}));
+    assert_eq!(groups.len(), 2, "{}", divided.text);
     let then = read(&wang, &format!("{asked}&known_position={known}")).await;
     assert_eq!(told(&then), at_first);
     let by_week = read(&wang, &format!("{asked}&close_by=week")).await;
@@ -669,7 +694,14 @@ async fn the_command_line_replays_what_stood_as_it_was_known_in_every_format() {
     let _ = installation.run(&[&asked[..], &times].concat()).succeeded();
     let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(&written["horizons"], forecast.at("/horizons"));
-    assert_eq!(written["horizons"][0]["converted"]["rate_date"], "2020-01-01");
+    // CNY 1,000.00 with a probability of 0.1 and USD 800.00, CNY 5,698.72, with one of 0.05.
+    let first = &written["horizons"][0];
+    assert_eq!(
+        (&first["amounts"][0]["expected"], &first["amounts"][1]["expected"]),
+        (&json!("100.00"), &json!("40.00"))
+    );
+    let converted = &first["converted"];
+    assert_eq!((&converted["expected"], &converted["rate_date"]), (&json!("384.94"), &json!("2020-01-01")));
 
     // Whose history, and which pipeline, must be said; what is carried away of people is recorded.
     for (arguments, missing) in [(&["--model", "timeline"][..], "--customer"), (&[], "--pipeline")] {
@@ -887,6 +919,20 @@ async fn channels_paths_bottlenecks_and_hours_are_held_beside_another_window_by_
     assert_eq!(hours.at("/compared/differences").as_array().map(Vec::len), Some(7));
     let monday = difference_of(&hours, "weekday_share", &json!({"weekday": "0"}));
     insist_on(monday, 0.012_068_965_517_241_376, 0.851_939_263_384_754_1);
+
+    // 8 of the 24 that ended in February were lost, and 8 of the 16 of January; in February all eight that were still open had been
+    // silent for more than ten days, and six of them at the end of January.
+    let losses = beside("losses/past?").await;
+    let lost = insist_on(losses.at("/compared/difference"), -1.0 / 6.0, 0.291_840_545_143_788_43);
+    assert_eq!((&lost["figure"], &lost["test"]), (&json!("lost_share"), &json!("two-proportion")));
+    let quality = beside("quality/past?silent_days=10&").await;
+    let leaks = insist_on(quality.at("/compared/difference"), 0.25, 0.130_570_018_115_736_2);
+    assert_eq!((&leaks["figure"], &leaks["small"]), (&json!("leak_share"), &json!(true)));
+    // 12 of 24 keep to a way that 20 of 24 keep to, two of whom have not left its first stage.
+    let standard = json!({"stages": ["New", "Quoted"]});
+    let _ = admin.post("/v1/paths/past/standard", standard).await.expect(201);
+    let kept = beside("paths/past?limit=1&").await;
+    insist_on(difference_of(&kept, "standard_share", &Value::Null), -1.0 / 3.0, 0.014_305_878_435_429_409);
 
     // In groups, every difference of the answer counts for the rate of false discoveries.
     let divided = beside("channels?pipeline=past&group_by=source&").await;
@@ -1315,6 +1361,12 @@ async fn custom_fields_are_filters_and_groups_of_every_report_as_they_were_at_th
         ("latency/helloword-13?", "/changes/count", thirds(2, 1, 1)),
         ("reps?pipeline=helloword-13&", "/totals/lost", thirds(1, 0, 0)),
         ("quality/helloword-13?", "/leak/open", thirds(0, 1, 1)),
+        ("channels?pipeline=helloword-13&", "/items/0/leads", thirds(1, 1, 1)),
+        ("paths/helloword-13?", "/journeys", thirds(1, 1, 1)),
+        ("bottlenecks/helloword-13?", "/items/0/stays", thirds(1, 1, 1)),
+        ("forecasts/helloword-13?", "/horizons/0/by_stage/0/open", thirds(0, 1, 1)),
+        ("loyalty/helloword-13?", "/buyers", thirds(0, 0, 0)),
+        ("changes/helloword-13?", "/closing/count", thirds(0, 1, 1)),
     ] {
         let grouped = read(&wang, &format!("/v1/{report}group_by=field:budget")).await;
         assert_eq!(groups_of(&grouped, key, count), expected, "{report}");

@@ -66,6 +66,93 @@ async fn a_restored_backup_answers_what_the_database_answered() {
     stop_all([server, copied]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_was_erased_since_the_backup_is_brought_back_by_it() {
+    let installation = Installation::on_sqlite();
+    let keep = || drop(installation.run(&["backup", "copy.db"]).succeeded());
+    let put_back = || {
+        std::fs::copy(installation.directory().join("copy.db"), installation.file())
+            .expect("it can be copied");
+        for beside in ["-wal", "-shm"] {
+            // An orderly end leaves none.
+            std::fs::remove_file(installation.directory().join(format!("waymark.db{beside}"))).ok();
+        }
+    };
+    stays_erased(&installation, &keep, &put_back).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_as_well_and_two_nodes_that_start_at_once_do_it_once() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let database = installation.postgres().expect("it is on PostgreSQL");
+    stays_erased(&installation, &|| database.keep(), &|| database.put_back()).await;
+}
+
+/// Somebody is erased after a copy was made, and the copy is put back.
+async fn stays_erased(installation: &Installation, keep: &dyn Fn(), put_back: &dyn Fn()) {
+    let key = installation.key("admin:root", &["admin"]);
+    let server = served_as_it_is(installation);
+    let admin = server.with_key(&key);
+    assert_eq!(admin.create_pipeline("landian-6").await.status, 201);
+    let customer = admin.register(json!({"pipeline": "landian-6", "name": "Harbour Foods"})).await;
+    stop_all([server]);
+    keep();
+    let server = served_as_it_is(installation);
+    let admin = server.with_key(&key);
+    drop(admin.command(&customer, "erasure", json!({"ground": "request"})).await.expect(200));
+    let first = certificates(&admin).await.remove(0);
+    stop_all([server]);
+
+    put_back();
+    // That what came after the copy is lost is accepted.
+    std::fs::remove_file(installation.checkpoint_file()).expect("it is there");
+    let doctor = installation.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.said().contains("it was restored"), "{}", doctor.said());
+    let starting = || {
+        std::thread::scope(|scope| {
+            let starts = [0, 1].map(|_| scope.spawn(|| served_as_it_is(installation)));
+            starts.map(|started| started.join().expect("it starts"))
+        })
+    };
+    let nodes = match installation.postgres() {
+        Some(_) => Vec::from(starting()),
+        None => vec![served_as_it_is(installation)],
+    };
+    let then = now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    for node in &nodes {
+        let admin = node.with_key(&key);
+        let pages = [
+            format!("/v1/customers/{customer}/timeline?view=both"),
+            "/v1/customers?q=Harbour".to_owned(),
+            format!("/v1/boards/landian-6?effective_at={then}"),
+            "/v1/events?after=0&limit=500".to_owned(),
+        ];
+        for page in &pages {
+            let answer = admin.get(page).await;
+            assert!(!answer.text.contains("Harbour"), "{page}: {}", answer.text);
+        }
+        let settled = Value::from(admin.settled(&pages).await).to_string();
+        assert!(!settled.contains("Harbour"), "{settled}");
+        assert!(!admin.customer(&customer).await.text.contains("Harbour"));
+        let [again] = certificates(&admin).await.try_into().expect("one erasure");
+        assert_eq!((&again["customer"], &again["key"]), (&json!(customer), &json!("destroyed")));
+        assert!(again["repeats"] == first["event_id"] && again["first_erased_at"].is_string(), "{again}");
+        assert_eq!(node.anon().get("/readyz").await.status, 200);
+    }
+    nodes.into_iter().for_each(|node| assert_eq!(node.stop(), 0));
+    let (code, report) = installation.verify();
+    assert!(code == 0 && report.contains("1 recorded outside"), "{report}");
+
+    let server = served_as_it_is(installation);
+    assert_eq!(certificates(&server.with_key(&key)).await.len(), 1, "another start does nothing more");
+    assert_eq!(installation.run(&["doctor"]).succeeded().matches("ill ").count(), 0);
+    stop_all([server]);
+}
+
+async fn certificates(admin: &Client) -> Vec<Value> {
+    admin.get("/v1/audit/erasures").await.expect(200).items()
+}
+
 #[test]
 fn a_backup_never_writes_over_a_file() {
     let installation = Installation::on_sqlite();

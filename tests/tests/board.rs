@@ -3,17 +3,10 @@
 #![cfg(test)]
 
 use serde_json::json;
-use waymark_tests::{Browser, Client, Page, Server, Stage, Team};
+use waymark_tests::{Client, Page, Server, Stage, Team};
 
 const PIPELINE: &str = Stage::PIPELINE;
 const BOARD: &str = "/console/boards/landian-6";
-
-fn page_at(browser: &Browser, address: &str, person: &Client) -> Page {
-    let page = browser.page(address);
-    page.cookie("waymark_session", person.key().unwrap());
-    page.cookie("waymark_language", "en");
-    page
-}
 
 fn card(id: &str) -> String {
     format!("li[data-customer=\"{id}\"]")
@@ -242,14 +235,16 @@ async fn void(person: &Client, id: &str) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_board_goes_on_following_after_a_restart_of_the_server() {
-    let Some(browser) = Browser::start() else { return };
+    let Some(stage) = Stage::shared().await else { return };
     let Team { installation, server, .. } = Team::on(PIPELINE).await;
     let key = installation.key("rep:li", &["rep"]);
     let body = json!({"pipeline": PIPELINE, "name": "Restart Foods", "owner": {"kind": "rep", "id": "li"}});
     let li = server.with_key(&key);
     let id = li.register(body).await;
     let _ = li.customer(&id).await;
-    let page = page_at(&browser, server.address(), &li);
+    let page = stage.browser.page(server.address());
+    page.cookie("waymark_session", li.key().unwrap());
+    page.cookie("waymark_language", "en");
     opened(&page);
     page.until("document.documentElement.dataset.live === 'on'");
     let _ = page.value("window.same = true");

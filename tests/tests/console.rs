@@ -33,6 +33,8 @@ async fn every_link_of_every_page_leads_somewhere() {
     for (what, body) in [
         ("transitions", json!({"to": "need_confirmed", "note": "by May", "next_step": "send a proposal"})),
         ("notes", json!({"text": "asked twice"})),
+        ("details", json!({"expected_close_on": "2027-01-10"})),
+        ("details", json!({"expected_close_on": "2027-02-20", "expected_close_reason": "budget"})),
     ] {
         assert_eq!(li.command(&mine, what, body).await.status, 200);
     }
@@ -65,12 +67,20 @@ async fn every_link_of_every_page_leads_somewhere() {
         "/console/figures/landian-6/what-if",
         "/console/audit/access",
         "/console/audit/legal-holds",
+        "/console/audit/erasures",
         "/console/settings/consumers",
         "/console/work?list=overdue",
         "/console/style.css",
         &customer,
     ] {
         assert!(met(part), "nothing leads to {part}: {seen:?}");
+    }
+    // A deal that was put off says so in the list, and in the forecast of its month.
+    let put_off = page(&anybody, &key, "/console/customers").await.text.clone();
+    assert!(put_off.contains("2027-02-20") && put_off.contains("Times put off: 1"), "{put_off}");
+    let forecast = page(&anybody, &key, &format!("/console/figures/{PIPELINE}/forecast")).await.text.clone();
+    for told in ["By expected close", "2027-02", ">41<"] {
+        assert!(forecast.contains(told), "{told} is not in {forecast}");
     }
 }
 

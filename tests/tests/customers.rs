@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use waymark_tests::{Client, Team};
 
@@ -15,6 +16,9 @@ async fn where_a_customer_came_from_and_when_is_kept_and_shown() {
     body["tags"] = json!(["food", "north"]);
     body["tier"] = json!("A");
     body["amount"] = json!({"amount": "20000.50", "currency": "CNY"});
+    let arrived =
+        (waymark_tests::now() - chrono::Duration::hours(2)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    body["effective_at"] = json!(arrived);
     let id = li.register(body).await;
     let shown = li.customer(&id).await;
     assert_eq!(shown.at("/source"), "exhibition");
@@ -23,7 +27,11 @@ async fn where_a_customer_came_from_and_when_is_kept_and_shown() {
     assert_eq!(shown.at("/tier"), "A");
     assert_eq!(shown.at("/amount"), &json!({"amount": "20000.50", "currency": "CNY"}));
     let timeline = li.get(&format!("/v1/customers/{id}/timeline")).await.expect(200).items();
-    assert!(timeline[0]["recorded_at"].is_string(), "{timeline:#?}");
+    let at = |field: &str| timeline[0][field].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
+    assert_eq!(at("effective_at"), arrived.parse().ok(), "{timeline:#?}");
+    assert!(at("recorded_at") > at("effective_at"));
+    assert_eq!(found(&li, "source=exhibition").await, [id.as_str()]);
+    assert!(found(&li, "source=seo").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -153,6 +153,11 @@ fn questions(report: &Report, [at, known]: [&str; 2], behind: &str) -> Vec<Strin
         all.push(format!("{path}?{pin}{pipeline}&group_by=team,tier"));
         all.push(format!("{path}?{pin}{pipeline}&group_by=sub_status"));
     }
+    if takes("compare_from") {
+        let pipeline = if takes("pipeline") { format!("&pipeline={PIPELINE}") } else { String::new() };
+        let beside = format!("from={}&compare_from={}", ago_of(at, 45), ago_of(at, 90));
+        all.push(format!("{path}?{pin}{pipeline}&{beside}&group_by=owner"));
+    }
     if takes("by") && path.ends_with("heatmap") {
         all.extend(["neglect", "effect"].map(|by| format!("{path}?{pin}&by={by}")));
     }
@@ -160,6 +165,23 @@ fn questions(report: &Report, [at, known]: [&str; 2], behind: &str) -> Vec<Strin
         all.push(format!("{path}?{pin}&limit=1"));
     }
     all
+}
+
+/// What stored history would have been under other definitions, rules and pools, by what was known: as bytes.
+async fn supposed(manager: &Client, analyst: &Client, pin: &str, stricter: &Value) -> Vec<String> {
+    let pools = &stricter["pools"];
+    let mut answers = Vec::new();
+    for body in [
+        json!({"pipeline": PIPELINE, "definition": stricter}),
+        json!({"pipeline": PIPELINE, "pools": pools}),
+        json!({"pipeline": PIPELINE, "automations": []}),
+    ] {
+        for client in [manager, analyst] {
+            let answer = client.post(&format!("/v1/what-if?{pin}"), body.clone()).await.expect(200);
+            answers.push(answer.text.clone());
+        }
+    }
+    answers
 }
 
 /// Hours before an instant.
@@ -217,6 +239,13 @@ async fn every_report_of_a_moment_and_a_knowledge_is_the_same_bytes_whatever_is_
     for path in &asked {
         before.push((told(&wang, path).await, told(&sun, path).await));
     }
+    let mut stricter = changed_definition(&admin).await;
+    let to_lost = |way: &Value| way["from"] == "new_lead" && way["to"] == "lost";
+    stricter["transitions"].as_array_mut().expect("transitions").retain(|way| !to_lost(way));
+    stricter["pools"][0]["rules"]["reclaim"][0]["seconds"] = json!(86_400);
+    let pin = format!("effective_at={at}&{position}");
+    let replayed = supposed(&wang, &sun, &pin, &stricter).await;
+    assert!(replayed[0].contains("transition-not-allowed"), "{}", replayed[0]);
     went_on(&admin, &wang, &customers).await;
     let now = wang.head().await;
     assert!(now > head + 10);
@@ -227,6 +256,10 @@ async fn every_report_of_a_moment_and_a_knowledge_is_the_same_bytes_whatever_is_
     for (path, (by_wang, by_sun)) in asked.iter().zip(before) {
         assert_eq!(told(&wang, path).await, by_wang, "{path}");
         assert_eq!(told(&sun, path).await, by_sun, "{path} for an analyst");
+    }
+    let again = supposed(&wang, &sun, &pin, &stricter).await;
+    for (then, now) in replayed.into_iter().zip(again) {
+        assert_eq!(now, then, "what would have been");
     }
     // What was asked for tells of them by the names that they had.
     let heatmap = format!("/v1/heatmap?effective_at={at}&{position}&by=neglect");

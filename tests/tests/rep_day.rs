@@ -150,7 +150,13 @@ async fn a_rep_may_claim_three_a_day_and_is_told_when_the_next_is_possible() {
     for number in 0..4 {
         customers.push(team.admin().register(team.customer(&format!("Customer {number}"))).await);
     }
-    for customer in &customers[..3] {
+    let left = async |person: &Client| {
+        let pools = person.get("/v1/pools").await.expect(200).items();
+        pools.into_iter().find(|pool| pool["key"] == "customer_pool").unwrap()["claims_left"].clone()
+    };
+    assert_eq!(left(&team.manager("wang")).await, Value::Null, "who claims nothing has nothing left");
+    for (number, customer) in customers[..3].iter().enumerate() {
+        assert_eq!(left(&li).await, 3 - number);
         let claimed = li.command(customer, "claims", json!({})).await;
         assert_eq!(claimed.status, 200, "{}", claimed.text);
         assert_eq!(li.customer(customer).await.at("/owner"), &json!({"kind": "rep", "id": "li"}));
@@ -159,6 +165,7 @@ async fn a_rep_may_claim_three_a_day_and_is_told_when_the_next_is_possible() {
     let fourth = li.command(&customers[3], "claims", json!({})).await.refused(409, "claim-quota-exhausted");
     let available_at: DateTime<Utc> = fourth.text_at("/available_at").parse().expect("an instant");
     assert!(available_at > now() && available_at <= now() + Duration::days(1), "{available_at}");
+    assert_eq!(left(&li).await, 0);
     // The pool counts by the calendar of Shanghai, whose day begins at 16:00 UTC.
     assert_eq!(available_at.format("%H:%M:%S").to_string(), "16:00:00");
 

@@ -62,6 +62,29 @@ async fn lists_and_boards_put_the_most_valuable_first_page_by_page() {
         .get(&format!("/v1/boards/landian-6?sort=value&stage=first_contact&limit=4&cursor={cursor}&{fresh}"))
         .await;
     assert_eq!(first(&page.body) + &first(&rest.expect(200).body), "abcdef");
+    // By amount alone the tier does not count, of a past instant either.
+    let board = wang.get(&format!("/v1/boards/landian-6?sort=amount&{fresh}")).await.expect(200);
+    assert_eq!(first(&board.body), "daebcf");
+    let past = "effective_at=2099-01-01T00:00:00Z";
+    let board = wang.get(&format!("/v1/boards/landian-6?sort=amount&{past}&{fresh}")).await.expect(200);
+    assert_eq!(first(&board.body), "daebcf");
+    // Who must be called first comes first.
+    let id_of = |name: &str| {
+        let customer = all.items().into_iter().find(|one| one["name"] == name);
+        customer.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    for (name, day) in [("e", 3), ("b", 9), ("f", 1)] {
+        let plan = json!({"at": format!("2099-01-0{day}T00:00:00Z"), "text": "call"});
+        let told = json!({"channel": "phone", "summary": "spoke", "next_plan": plan});
+        let _ = wang.command(&id_of(name), "follow-ups", told).await.expect(200);
+    }
+    let fresh = format!("min_position={}&wait_ms=20000", wang.head().await);
+    let board = wang.get(&format!("/v1/boards/landian-6?sort=next_contact&{fresh}")).await.expect(200);
+    assert_eq!(first(&board.body), "febadc");
+    let _ = wang
+        .get(&format!("/v1/boards/landian-6?sort=next_contact&{past}"))
+        .await
+        .refused(422, "invalid-value");
 }
 
 fn encoded(text: &str) -> String {

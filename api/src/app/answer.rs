@@ -90,6 +90,9 @@ pub enum AppError {
     /// What stands in the log cannot be read by this version of the service.
     #[error("the log cannot be read: {0}")]
     Unreadable(String),
+    /// An erasure could not be recorded outside the database; nothing was erased.
+    #[error("{0}")]
+    ErasureRecord(String),
 }
 
 impl From<Refusal> for AppError {

@@ -130,7 +130,7 @@ impl App {
     /// Ends requests when their time has come and the clock can be believed, until the token is cancelled.
     pub async fn watch_requests(self, clock: Arc<ClockWatch>, stop: CancellationToken) {
         let rounds = Rounds::new(&self, Duty::Upkeep, "requests for approval could not be ended");
-        let mut rounds = rounds.and_when_folded(board::NAME);
+        let mut rounds = rounds.and_when_folded(board::NAME).kept_as("approvals");
         while let Some(tenants) = rounds.next_if_believed(&clock, &stop).await {
             for tenant in tenants {
                 if stop.is_cancelled() {

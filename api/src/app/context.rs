@@ -231,6 +231,17 @@ impl App {
         Ok(ClaimsOfTheDay { day, strikes, held, rep: rep.to_owned() })
     }
 
+    /// How many customers the caller may still claim from a pool on its local date; none of who is no rep.
+    pub(crate) async fn claims_left(&self, caller: &Caller, pool: &Pool) -> Result<Option<u32>, AppError> {
+        let Some(rep) = caller.actor.rep_id() else { return Ok(None) };
+        let date = pool.quota_date(&self.zones, (self.clock)());
+        let query = tagged("customer.claimed", tags::claims(rep, date));
+        let until = self.store.head(caller.tenant).await?.position;
+        let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
+        let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
+        Ok(Some(pool.claims_per_day.saturating_sub(count)))
+    }
+
     /// None where the pool does not limit views.
     async fn views_of_the_day(&self, day: Day<'_>) -> Result<Option<DayCount>, AppError> {
         let Day { caller, pool, rep, now, until } = day;

@@ -70,10 +70,13 @@ impl App {
         customer: &Customer,
     ) -> Result<Vec<Arc<Customer>>, AppError> {
         let (mut records, mut open) = (Vec::new(), customer.absorbed.clone());
+        let mut passed = BTreeSet::from([customer.id]);
         while let Some(next) = open.pop() {
-            let record = self.load(caller, next).await?.customer;
-            open.extend(&record.absorbed);
-            records.push(record);
+            if passed.insert(next) {
+                let record = self.load(caller, next).await?.customer;
+                open.extend(&record.absorbed);
+                records.push(record);
+            }
         }
         Ok(records)
     }

@@ -187,8 +187,12 @@ impl App {
             let all = append.erasures_seen.into_iter().chain(sealed_by);
             append.erasures_seen = all.min();
         }
-        // A crash up to here leaves nothing; during it, everything or nothing: the receipt is in the same transaction.
-        match self.store.append(Append { receipt, ..append }).await {
+        let announced = self.announce_erasures(&append).await?;
+        // A crash up to here leaves nothing, or of an erasure its announcement, by which the next start carries it out; during it,
+        // everything or nothing: the receipt is in the same transaction.
+        let outcome = self.store.append(Append { receipt, ..append }).await;
+        self.settle_erasures(announced, &outcome).await;
+        match outcome {
             Ok(Outcome::Appended(appended)) => {
                 let first = appended.first_position;
                 // A crash from here on leaves events without an answer: the same idempotency key is answered from the receipt.

@@ -3,6 +3,7 @@
 //! A key stands in the log as a blind tag: a keyed hash beside the entry, deleted at an erasure. It is part of the
 //! append's condition, so of two registrations of one telephone at the same moment exactly one is accepted.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -18,8 +19,6 @@ use super::{App, AppError, Caller};
 
 /// Entries read at a time.
 const ENTRIES_PER_PAGE: u32 = 100;
-/// How many merges lead on from one customer at most; each leads to another one, so they end.
-const MERGES: usize = 1_000;
 
 /// A key as the log knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,11 +190,10 @@ impl App {
     /// [`AppError::NotFound`], or when the log cannot be read.
     pub async fn survivor(&self, caller: &Caller, customer: Uuid) -> Result<Arc<Customer>, AppError> {
         let mut state = self.load(caller, customer).await?.customer;
-        for _ in 0..MERGES {
-            match state.merged_into {
-                Some(survivor) => state = self.load(caller, survivor).await?.customer,
-                None => break,
-            }
+        // Each merge is followed once: a log that was tampered with may lead back to where it began.
+        let mut passed = HashSet::new();
+        while let Some(survivor) = state.merged_into.filter(|_| passed.insert(state.id)) {
+            state = self.load(caller, survivor).await?.customer;
         }
         Ok(state)
     }

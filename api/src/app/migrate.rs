@@ -182,7 +182,7 @@ impl Migrator {
     /// Works until the token is cancelled.
     pub async fn run(mut self, stop: CancellationToken) {
         let what = "customers could not be brought to a new version";
-        let mut rounds = Rounds::new(&self.app, Duty::Upkeep, what);
+        let mut rounds = Rounds::new(&self.app, Duty::Upkeep, what).kept_as("versions");
         while let Some(tenants) = rounds.next(&stop).await {
             for tenant in tenants {
                 let Some(looked) = stop.run_until_cancelled(self.look(tenant)).await else { return };

@@ -5,6 +5,7 @@
 //! condition is what makes an answer right.
 
 mod administer;
+mod announced_erasures;
 mod answer;
 mod approvals;
 mod caller;
@@ -77,6 +78,7 @@ pub use visibility::Viewer;
 use crate::ambient::IdGenerator;
 use crate::auth::Rights;
 use crate::automation::clock::AutomationPause;
+use crate::erasure_record::ErasureRecord;
 use customer_cache::CustomerCache;
 
 /// What the service is made of. Cheap to clone.
@@ -111,6 +113,8 @@ pub struct App {
     turns: intake::AssignmentLocks,
     /// Whose turn it is of the requests under one idempotency key.
     key_turns: once::KeyTurns,
+    /// The record of erasures outside the database; none where none is kept.
+    erasure_record: Option<Arc<ErasureRecord>>,
 }
 
 impl App {
@@ -140,6 +144,7 @@ impl App {
             ids,
             zones: Zones::compiled(),
             automation_pause: Arc::default(),
+            erasure_record: None,
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) fn is_answer(error: &AppError) -> bool {
         | AppError::Contention
         | AppError::Store(_)
         | AppError::Projection(_)
+        | AppError::ErasureRecord(_)
         | AppError::Unreadable(_) => false,
     }
 }

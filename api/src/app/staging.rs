@@ -1,6 +1,7 @@
 //! What the commands of a batch come to before they are appended: each is decided on what the ones before it leave behind.
 
 use std::collections::{HashMap, HashSet};
+use std::iter::successors;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -166,11 +167,9 @@ impl Staged {
 
     /// The customer that goes on in the place of one, as the commands so far leave it.
     fn survivor(&self, customer: Uuid) -> Uuid {
-        let mut survivor = customer;
-        while let Some(next) = self.customers.get(&survivor).and_then(|one| one.state()?.merged_into) {
-            survivor = next;
-        }
-        survivor
+        let next = |one: &Uuid| self.customers.get(one)?.state()?.merged_into;
+        // In whatever order the log says that they were merged, each is passed once.
+        successors(Some(customer), next).take(self.customers.len() + 1).last().unwrap_or(customer)
     }
 
     /// Matches as the commands so far leave them.
@@ -382,9 +381,10 @@ impl App {
     ) -> Result<(), AppError> {
         staged.append.erase_subjects.push(customer.id);
         let mut open = customer.absorbed.clone();
+        let mut known: HashSet<Uuid> = open.iter().copied().chain([customer.id]).collect();
         while let Some(next) = open.pop() {
             let absorbed = self.staged_customer(request, next, Freshness::Current, staged).await?;
-            open.extend(&absorbed.customer.absorbed);
+            open.extend(absorbed.customer.absorbed.iter().filter(|one| known.insert(**one)));
             if absorbed.customer.erased {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Reads the histories that tell what a page of changes replaced, who approved them, and what superseded them.
+//! The history of one subject, folded: it tells what each of its events replaced, who approved it, and what superseded it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,10 +16,12 @@ use crate::app::{App, AppError, Caller, customer_of};
 
 /// How many entries of a history are read at a time.
 const ENTRIES_PER_PAGE: u32 = 500;
+/// Roughly what is held in memory of an entry that is not shown: a move, or nothing.
+const HELD_OF_EACH: usize = 256;
 
 /// What an event is about, as far as its history can be read by itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Subject {
     Customer(Uuid),
     /// Everything that the tenant has set up, pipelines left out.
     Company,
@@ -27,7 +29,7 @@ enum Subject {
 }
 
 impl Subject {
-    fn of(document: &Value) -> Self {
+    pub(super) fn of(document: &Value) -> Self {
         let subject = document["subject"].as_str().unwrap_or_default();
         match (customer_of(subject), subject.strip_prefix("pipeline/")) {
             (Some(customer), _) => Self::Customer(customer),
@@ -45,72 +47,121 @@ impl Subject {
     }
 }
 
-/// What the histories tell of these entries, one for each.
-///
-/// # Errors
-/// When the log or a key cannot be read.
-pub(super) async fn histories(
-    app: &App,
-    caller: &Caller,
-    found: &[(Entry, Value)],
-) -> Result<Vec<HistoryEntry>, AppError> {
-    let mut wanted: BTreeMap<Subject, Vec<Position>> = BTreeMap::new();
-    for (entry, document) in found {
-        wanted.entry(Subject::of(document)).or_default().push(entry.position);
-    }
-    let mut told: HashMap<Position, HistoryEntry> = HashMap::new();
-    for (subject, positions) in wanted {
-        let mut history = History::of(&positions);
-        history.read(app, caller, &subject).await?;
-        told.extend(history.told());
-    }
-    Ok(found.iter().map(|(entry, _)| told.remove(&entry.position).unwrap_or_default()).collect())
+/// Who reads a history, and how far.
+pub(super) struct Reading<'a> {
+    pub(super) app: &'a App,
+    pub(super) caller: &'a Caller,
+    /// Where the log ends.
+    pub(super) head: Position,
+    /// How many bytes of entries it may tell of once they were read: of those before them it must be read again.
+    pub(super) most_bytes: usize,
 }
 
-/// One history, being folded for some of its events.
-struct History<'a> {
-    wanted: &'a [Position],
+/// A history as far as it was read. It goes on from there, because what came before does not change; but for an erasure.
+pub(super) struct History {
+    /// Up to where the log was read.
+    until: Position,
+    /// It tells of what comes after this position,
+    after: Position,
+    /// up to this one.
+    up_to: Position,
     customer: CustomerFields,
     company: CompanyFields,
     journeys: Journeys,
     approvals: HashMap<Uuid, Approval>,
-    /// Of those wanted: the event, what it changed, and the request that it is about.
-    folded: Vec<(Position, Uuid, Difference, Option<Uuid>)>,
+    told: BTreeMap<Position, Folded>,
+    /// The bytes of the entries that it tells of.
+    bytes: usize,
+    /// How many entries were read.
+    entries: usize,
 }
 
-impl<'a> History<'a> {
-    fn of(wanted: &'a [Position]) -> Self {
+/// An event that was folded.
+struct Folded {
+    event: Uuid,
+    difference: Difference,
+    /// The request for approval that it is about.
+    request: Option<Uuid>,
+    bytes: usize,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::up_to(Position::MAX)
+    }
+}
+
+impl History {
+    fn up_to(up_to: Position) -> Self {
         Self {
-            wanted,
+            until: 0,
+            after: 0,
+            up_to,
             customer: CustomerFields::default(),
             company: CompanyFields::default(),
             journeys: Journeys::default(),
             approvals: HashMap::new(),
-            folded: Vec::new(),
+            told: BTreeMap::new(),
+            bytes: 0,
+            entries: 0,
         }
     }
 
-    /// Reads it to its end: what came later may have approved or corrected what is asked for.
-    async fn read(&mut self, app: &App, caller: &Caller, subject: &Subject) -> Result<(), AppError> {
-        let (query, mut after) = (subject.query(), 0);
-        loop {
-            let entries = app
-                .store
-                .read_matching(caller.tenant, &query, after, Position::MAX, ENTRIES_PER_PAGE)
-                .await?;
-            let Some(last) = entries.last() else { return Ok(()) };
-            after = last.position;
+    /// Roughly how many bytes of memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes + self.entries * HELD_OF_EACH
+    }
+
+    /// What it tells of the events at these positions. It is read to the end of the log for that: what came later may have approved
+    /// or corrected what is asked for.
+    ///
+    /// # Errors
+    /// When the log or a key cannot be read; what was read of it until then is kept.
+    pub(super) async fn tell(
+        &mut self,
+        reading: &Reading<'_>,
+        subject: &Subject,
+        wanted: &[Position],
+    ) -> Result<Vec<(Position, HistoryEntry)>, AppError> {
+        let last = wanted.iter().max().copied().unwrap_or_default();
+        if last > self.up_to {
+            *self = Self::default();
+        } else if wanted.iter().any(|position| *position <= self.after) {
+            *self = Self::up_to(last);
+        }
+        // More than it may tell of at a time.
+        let mut passed = HashMap::new();
+        let (app, caller, query) = (reading.app, reading.caller, subject.query());
+        while self.until < reading.head {
+            let entries =
+                app.store.read_matching(caller.tenant, &query, self.until, reading.head, ENTRIES_PER_PAGE);
+            let entries = entries.await?;
             let documents = app.opened_documents(caller, &entries).await?;
             for (entry, document) in entries.iter().zip(documents) {
                 self.fold(entry, document, subject);
+                self.until = entry.position;
+                while self.bytes > reading.most_bytes
+                    && let Some((position, oldest)) = self.told.pop_first()
+                {
+                    self.bytes -= oldest.bytes;
+                    self.after = position;
+                    passed.extend(wanted.contains(&position).then_some((position, oldest)));
+                }
             }
             if entries.len() < ENTRIES_PER_PAGE as usize {
-                return Ok(());
+                self.until = reading.head;
             }
         }
+        let told = wanted.iter().filter_map(|position| {
+            let folded = self.told.get(position).or_else(|| passed.get(position))?;
+            Some((*position, self.entry_of(folded)))
+        });
+        Ok(told.collect())
     }
 
     fn fold(&mut self, entry: &Entry, mut document: Value, subject: &Subject) {
+        count_folded();
+        self.entries += 1;
         let Ok(envelope) = entry.envelope() else { return };
         if let Ok(Some(event)) =
             CustomerEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)
@@ -138,8 +189,10 @@ impl<'a> History<'a> {
             // What was proposed is caused by the proposal.
             envelope.causation_id.filter(|cause| self.approvals.contains_key(cause))
         });
-        if self.wanted.contains(&entry.position) {
-            self.folded.push((entry.position, envelope.id, difference, request));
+        if entry.position <= self.up_to {
+            let bytes = entry.bytes.len();
+            self.bytes += bytes;
+            self.told.insert(entry.position, Folded { event: envelope.id, difference, request, bytes });
         }
     }
 
@@ -172,12 +225,26 @@ impl<'a> History<'a> {
         Some(request)
     }
 
-    fn told(self) -> impl Iterator<Item = (Position, HistoryEntry)> {
-        let Self { journeys, approvals, folded, .. } = self;
-        folded.into_iter().map(move |(position, event, difference, request)| {
-            let approvals =
-                request.and_then(|request| approvals.get(&request)).cloned().into_iter().collect();
-            (position, HistoryEntry { difference, approvals, superseded_by: journeys.superseded_by(event) })
-        })
+    fn entry_of(&self, folded: &Folded) -> HistoryEntry {
+        let approval = folded.request.and_then(|request| self.approvals.get(&request));
+        HistoryEntry {
+            difference: folded.difference.clone(),
+            approvals: approval.cloned().into_iter().collect(),
+            superseded_by: self.journeys.superseded_by(folded.event),
+        }
     }
 }
+
+#[cfg(test)]
+thread_local! {
+    /// How many entries were folded on this thread, so that a test can hold how the work grows.
+    pub(super) static FOLDED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count_folded() {
+    FOLDED.with(|folded| folded.set(folded.get() + 1));
+}
+
+#[cfg(not(test))]
+fn count_folded() {}

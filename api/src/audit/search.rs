@@ -8,7 +8,7 @@ use waymark_eventstore::ledger::{Hash, leaf_hash};
 use waymark_eventstore::{Entry, Envelope, Position, Query, QueryItem, TenantId};
 
 use super::change::Change;
-use super::history::histories;
+use super::kept::Histories;
 use super::origin::OriginKind;
 use super::reading::{rule_of, uncovered};
 use crate::app::{ADDRESS, App, AppError, Caller};
@@ -75,6 +75,7 @@ pub(crate) struct Finding {
 /// When the log or a key cannot be read.
 pub(crate) async fn page(
     app: &App,
+    histories: &Histories,
     caller: &Caller,
     search: &Search,
     below: Option<Position>,
@@ -112,7 +113,7 @@ pub(crate) async fn page(
         }
     }
     let next = (!scan.is_exhausted()).then_some(scan.below);
-    let told = histories(app, caller, &found).await?;
+    let told = histories.tell(app, caller, &found).await?;
     let findings = found.into_iter().zip(told).filter_map(|((entry, document), told)| {
         let change = Change::of(&entry, &document, told, search.language)?;
         Some(Finding { change, document, leaf: leaf_hash(&entry.bytes) })

@@ -158,6 +158,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/audit/proofs/inclusion", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/proofs/consistency", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/erasures", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/erasures/{id}", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/export", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/legal-holds", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/keys", Access::Roles(AUDIT)),

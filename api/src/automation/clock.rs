@@ -141,12 +141,8 @@ impl ClockWatch {
         if let Some(alive) = self.admin.last_alive().await? {
             return Ok(Some(alive));
         }
-        let mut newest = None;
-        for tenant in self.store.tenants().await? {
-            let head = self.store.head(tenant).await?;
-            newest = newest.max((head.position > 0).then_some(head.recorded_at));
-        }
-        Ok(newest)
+        let ends = self.store.ends().await?.into_iter().filter(|end| !end.log.is_access_log());
+        Ok(ends.map(|end| end.recorded_at).max())
     }
 
     /// Says once that the clock is believed no longer, and once that it is again.

@@ -177,7 +177,7 @@ impl Ticker {
     /// Carries out what is due, whenever it is and while the clock can be believed, until the token is cancelled.
     pub async fn run(mut self, clock: Arc<ClockWatch>, stop: CancellationToken) {
         let rounds = Rounds::new(&self.app, Duty::Automations, "what is due could not be carried out");
-        let mut rounds = rounds.and_when_folded(work::NAME);
+        let mut rounds = rounds.and_when_folded(work::NAME).kept_as("automations");
         while let Some(tenants) = rounds.next_if_believed(&clock, &stop).await {
             for tenant in tenants {
                 if stop.is_cancelled() {

@@ -1,16 +1,21 @@
 //! The whole service with a clock that can be moved: rules act when their time has come, once, and never again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::Method;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::Ticker;
 use super::clock::{ClockWatch, Stopwatch};
+use crate::app::App;
 use crate::domain::Role;
+use crate::eventstore::{Append, Clock, Draft, EventStore as _, MemoryStore, Position, TenantId};
 use crate::http::testing::Bench;
 use crate::projections::runtime::Duty;
 use crate::rounds::Rounds;
@@ -71,6 +76,11 @@ async fn stage(bench: &Bench, key: &str, customer: &str) -> String {
     found["journeys"][0]["stage"].as_str().unwrap().to_owned()
 }
 
+/// Whether a customer is a rep's or a pool's.
+async fn kind_of_owner(bench: &Bench, key: &str, customer: &str) -> Value {
+    read(bench, key, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone()
+}
+
 async fn events_of_type(bench: &Bench, key: &str, event_type: &str) -> Vec<Value> {
     let found = read(bench, key, &format!("/v1/events?after=0&limit=500&type={event_type}")).await;
     found["items"].as_array().unwrap().clone()
@@ -113,6 +123,71 @@ async fn an_answer_recorded_before_the_late_worker_comes_stops_the_move() {
     command(&bench, &li, &customer, "notes", &json!({"text": "they answered this morning"})).await;
     bench.tick().await;
     assert_eq!(stage(&bench, &li, &customer).await, "quoted");
+}
+
+/// A ticker that never hears of what is recorded from now on, so that nothing it decides on a customer that others change is
+/// recorded.
+async fn always_too_late(bench: &Bench) -> Ticker {
+    let (app, tenant) = (&bench.app, bench.tenant());
+    let recorded_at = Arc::new(AtomicI64::new(0));
+    let told = Arc::clone(&recorded_at);
+    let clock: Clock =
+        Arc::new(move || DateTime::from_timestamp_micros(told.load(Ordering::Relaxed)).unwrap());
+    let before = MemoryStore::new(clock);
+    for entry in app.store.read(tenant, 0, u32::MAX).await.unwrap() {
+        let envelope = entry.envelope().unwrap();
+        let draft = Draft {
+            id: envelope.id,
+            event_type: envelope.event_type.clone().into_owned().into(),
+            type_version: envelope.type_version,
+            subject: envelope.subject.clone().into_owned(),
+            effective_at: envelope.effective_at,
+            actor: envelope.actor.clone().into_owned(),
+            via: None,
+            origin: None,
+            endpoint: None,
+            causation_id: envelope.causation_id,
+            correlation_id: envelope.correlation_id,
+            tags: envelope.tags.split_whitespace().map(str::to_owned).collect(),
+            blind_tags: Vec::new(),
+            data: serde_json::from_str(envelope.data.get()).unwrap(),
+        };
+        recorded_at.store(entry.recorded_at.timestamp_micros(), Ordering::Relaxed);
+        before.append(Append::new(tenant, vec![draft])).await.unwrap();
+    }
+    let (vault, projections, rights) = (app.vault.clone(), app.projections.clone(), app.rights.clone());
+    let mut late = App::new(before, vault, projections, rights, app.clock.clone(), app.ids.clone());
+    late.store = app.store.clone();
+    Ticker::new(late)
+}
+
+/// How many rules have waited for another look, as the metrics have it.
+async fn contended(bench: &Bench) -> u64 {
+    let text = bench.call(Method::GET, "/metrics").send().await.text;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("waymark_rules_contended_total "));
+    lines.next().map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_rule_that_comes_too_late_time_and_again_is_counted_and_left_for_the_next_look() {
+    let (bench, li, _) = sales("landian-6").await;
+    let admin = bench.key("admin:two", &[Role::Admin]).await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    bench.tick().await;
+    bench.later(100);
+    bench.catch_up().await;
+    let mut late = always_too_late(&bench).await;
+    command(&bench, &li, &customer, "notes", &json!({"text": "they answered this morning"})).await;
+    let (before, moves) = (contended(&bench).await, events_of_type(&bench, &admin, "customer.moved").await);
+    // The read model does not know of the note yet.
+    assert_eq!(late.look(bench.tenant()).await.unwrap(), 0);
+    let waiting = contended(&bench).await - before;
+    assert!(waiting > 0);
+    // What waits is not taken for done: it has its turn at each look.
+    assert_eq!(late.look(bench.tenant()).await.unwrap(), 0);
+    assert_eq!(contended(&bench).await, before + 2 * waiting);
+    assert_eq!(events_of_type(&bench, &admin, "customer.moved").await, moves);
 }
 
 #[tokio::test]
@@ -736,8 +811,7 @@ async fn nobody_loses_a_customer_to_a_clock_that_is_wrong_at_the_start_and_every
     bench.later(24 * 30);
     let (clock, seconds) = watched(&bench);
     let mut ticker = bench.ticker();
-    let owner =
-        async || read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
+    let owner = async || kind_of_owner(&bench, &wang, &customer).await;
     for _ in 0..2 {
         if clock.may_act().await.unwrap() {
             bench.look(&mut ticker).await;
@@ -761,50 +835,68 @@ async fn nobody_loses_a_customer_to_a_clock_that_is_wrong_at_the_start_and_every
     assert!(watched(&bench).0.may_act().await.unwrap());
 }
 
-/// A ticker that runs by itself until the token is cancelled, as in a process that has just begun.
-fn started(bench: &Bench, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
-    tokio::spawn(bench.ticker().run(Arc::new(watched(bench).0), stop.clone()))
+/// A process that has just begun, in which a ticker runs by itself.
+struct Process {
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+    log: watch::Receiver<Position>,
+    /// Where the log stood when it began.
+    begun_at: Position,
+}
+
+impl Process {
+    fn begin(bench: &Bench) -> Self {
+        let mut log = bench.app().store.watch(bench.tenant());
+        let begun_at = *log.borrow_and_update();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(bench.ticker().run(Arc::new(watched(bench).0), stop.clone()));
+        Self { stop, running, log, begun_at }
+    }
+
+    fn has_done_something(&self) -> bool {
+        *self.log.borrow() > self.begun_at
+    }
+
+    /// Ends it once it has done something.
+    async fn end(mut self) {
+        let begun_at = self.begun_at;
+        self.log.wait_for(|position| *position > begun_at).await.unwrap();
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+/// A customer of a rep's whom the pool will take back, and a clock that is believed for a month.
+async fn left_alone() -> (Bench, String, String) {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    bench.catch_up().await;
+    bench.admin().agree_to_clock(bench.now() + TimeDelta::days(30)).await.unwrap();
+    (bench, wang, customer)
 }
 
 #[tokio::test]
 async fn what_fell_due_while_no_process_ran_is_done_by_the_next_one() {
-    let (bench, li, wang) = sales("bajun-5").await;
-    let customer = customer_of_li(&bench, &li, "bajun-5").await;
-    bench.catch_up().await;
-    bench.admin().agree_to_clock(bench.now() + TimeDelta::days(30)).await.unwrap();
+    let (bench, wang, customer) = left_alone().await;
     bench.later(24 * 30);
-    let (stop, mut log) = (CancellationToken::new(), bench.app().store.watch(bench.tenant()));
-    let before = *log.borrow_and_update();
-    let running = started(&bench, &stop);
-    log.wait_for(|position| *position > before).await.unwrap();
-    stop.cancel();
-    running.await.unwrap();
+    Process::begin(&bench).end().await;
     bench.catch_up().await;
-    let owner = read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
-    assert_eq!(owner, "pool");
+    assert_eq!(kind_of_owner(&bench, &wang, &customer).await, "pool");
 }
 
 #[tokio::test]
 async fn what_falls_due_while_nothing_happens_is_done_though_nobody_tells() {
-    let (bench, li, wang) = sales("bajun-5").await;
-    let customer = customer_of_li(&bench, &li, "bajun-5").await;
-    bench.catch_up().await;
-    bench.admin().agree_to_clock(bench.now() + TimeDelta::days(30)).await.unwrap();
-    let (stop, mut log) = (CancellationToken::new(), bench.app().store.watch(bench.tenant()));
-    let before = *log.borrow_and_update();
-    let running = started(&bench, &stop);
+    let (bench, wang, customer) = left_alone().await;
+    let process = Process::begin(&bench);
     // Nothing is due yet: that it looked is told by its note that the service is alive.
     while bench.admin().last_alive().await.unwrap().is_none() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(*log.borrow(), before);
+    assert!(!process.has_done_something());
     bench.later(24 * 30);
-    log.wait_for(|position| *position > before).await.unwrap();
-    stop.cancel();
-    running.await.unwrap();
+    process.end().await;
     bench.catch_up().await;
-    let owner = read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
-    assert_eq!(owner, "pool");
+    assert_eq!(kind_of_owner(&bench, &wang, &customer).await, "pool");
 }
 
 #[tokio::test]
@@ -823,4 +915,47 @@ async fn nobody_is_looked_at_while_the_clock_is_not_believed_and_everybody_is_af
     };
     let (due, ()) = tokio::join!(rounds.next_if_believed(&clock, &stop), back);
     assert_eq!((due, pause.is_on()), (Some(vec![bench.tenant()]), false));
+}
+
+/// A round of a process over who is due, which ends after it. Returns who was looked at.
+async fn round(bench: &Bench) -> Vec<TenantId> {
+    let (stop, mut ticker) = (CancellationToken::new(), bench.ticker());
+    let rounds = Rounds::new(bench.app(), Duty::Automations, "nothing was done");
+    let mut rounds = rounds.kept_as("automations");
+    let due = rounds.next(&stop).await.unwrap();
+    for &tenant in &due {
+        rounds.looked(tenant, &ticker.look_and_say_when(tenant).await);
+    }
+    stop.cancel();
+    assert_eq!(rounds.next(&stop).await, None);
+    due
+}
+
+#[tokio::test]
+async fn after_a_restart_those_are_looked_at_who_are_due_or_have_moved_and_nobody_who_was_quiet() {
+    let (bench, wang, customer) = left_alone().await;
+    for number in 0..20 {
+        bench.key_in(&format!("quiet-{number}"), "admin:root", &[Role::Admin]).await;
+    }
+    bench.catch_up().await;
+    assert_eq!(round(&bench).await.len(), 21, "nothing is known of anybody");
+    bench.later(24 * 30);
+    let moved = bench.admin().tenant("quiet-7").await.unwrap().unwrap();
+    bench.key_in("quiet-7", "admin:second", &[Role::Admin]).await;
+    bench.catch_up().await;
+    assert_eq!(kind_of_owner(&bench, &wang, &customer).await, "rep");
+    let mut looked = round(&bench).await;
+    looked.sort_unstable_by_key(|tenant| *tenant == moved);
+    assert_eq!(looked, [bench.tenant(), moved]);
+    bench.catch_up().await;
+    assert_eq!(kind_of_owner(&bench, &wang, &customer).await, "pool", "what fell due meanwhile is done");
+}
+
+#[tokio::test]
+async fn a_read_model_that_was_folded_again_may_tell_something_else_so_its_tenant_is_looked_at() {
+    let (bench, _, _) = left_alone().await;
+    assert_eq!(round(&bench).await, [bench.tenant()]);
+    bench.app().projections.rebuild(bench.tenant(), "work", &|_, _| {}).await.unwrap();
+    let again = tokio::time::timeout(Duration::from_secs(60), round(&bench)).await;
+    assert_eq!(again.unwrap(), [bench.tenant()]);
 }

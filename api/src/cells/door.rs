@@ -8,9 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -24,7 +23,7 @@ use crate::ambient::IdGenerator;
 use crate::auth::AdminStore;
 use crate::eventstore::TenantId;
 use crate::problem::Problem;
-use crate::problem::render::problems;
+use crate::problem::render::RequestSummary;
 use crate::projections::Projections;
 
 /// How often the file is looked at.
@@ -226,7 +225,8 @@ impl Door {
     }
 
     /// The answer of the cell that a request is about.
-    async fn answer(&self, parts: Parts, mut body: Body) -> Result<Response, Problem> {
+    async fn answer(&self, request: Request) -> Result<Response, Problem> {
+        let (parts, mut body) = request.into_parts();
         if parts.uri.path() == READY {
             return self.ready().await;
         }
@@ -250,15 +250,8 @@ async fn answer_of(router: Router, request: Request) -> Response {
 }
 
 async fn show_in(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let refused = Request::from_parts(parts.clone(), Body::empty());
-    match door.answer(parts, body).await {
-        Ok(response) => response,
-        // Written as every problem is, in the language of the caller.
-        Err(problem) => {
-            let mut response = problems(&door.ids, refused, async |_: Request| problem.into_response()).await;
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
-    }
+    // A cell answers as every process does; where none does, the problem is written here.
+    let summary = RequestSummary::of(&request, &door.ids);
+    let answered = door.answer(request).await;
+    answered.unwrap_or_else(|problem| summary.complete(problem.into_response()))
 }

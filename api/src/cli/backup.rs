@@ -46,12 +46,13 @@ impl Backup {
         let segments = self.copy_segments(&archive).await?;
         let entries: u64 = heads.iter().map(|(_, position)| position).sum();
         let (copy, keys) = (self.file.display(), self.database.key_file());
-        let keys = keys.display();
+        let (keys, erasures) = (keys.display(), self.database.erasure_file());
         let check = format!("waymark verify --database sqlite:{copy} --keys {keys}");
         if self.json {
             let tenants: Vec<_> =
                 heads.iter().map(|(tenant, position)| json!({"id": tenant, "entries": position})).collect();
-            let not_copied = [keys.to_string(), views_file(log).display().to_string()];
+            let not_copied =
+                [keys.to_string(), views_file(log).display().to_string(), erasures.display().to_string()];
             let answer = json!({
                 "file": copy.to_string(), "integrity": "ok", "entries": entries, "tenants": tenants,
                 "segments": segments, "not_copied": not_copied, "check": check,
@@ -67,6 +68,7 @@ impl Backup {
             ("segments", format!("{segments} files, in {}", archive.display())),
             ("not copied", format!("the keys {keys}: keep a copy in another place")),
             ("", format!("the read models {}: they are rebuilt from the log", views_file(log).display())),
+            ("", format!("the record of erasures {}: it goes on, whatever is restored", erasures.display())),
             ("check", check),
             ("restore", restore),
         ]);
@@ -76,8 +78,15 @@ impl Backup {
     /// The folder that a database of the copy's name looks for its segments in.
     fn archive_of_copy(&self) -> PathBuf {
         let database = Database::Sqlite(self.file.clone());
-        DatabaseArgs { database, keys: None, key_args: KeyArgs::default(), zoneinfo: None, archive: None }
-            .archive_folder()
+        DatabaseArgs {
+            database,
+            keys: None,
+            key_args: KeyArgs::default(),
+            zoneinfo: None,
+            archive: None,
+            erasures: None,
+        }
+        .archive_folder()
     }
 
     /// Copies the files with what is not in the copy of the database, where there are any. Without them it is none.

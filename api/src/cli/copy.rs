@@ -59,6 +59,7 @@ impl Copy {
             key_args: self.key_args.clone(),
             zoneinfo: None,
             archive: self.archive.clone(),
+            erasures: None,
         };
         let keys = from.key_file();
         super::require(&from).await?;
@@ -73,6 +74,7 @@ impl Copy {
             key_args: self.key_args.clone(),
             zoneinfo: None,
             archive: None,
+            erasures: None,
         };
         let source = Installation::inspect(&from).await?;
         let target = match Installation::inspect(&to).await {
@@ -106,6 +108,14 @@ impl Copy {
         let mut answer = Vec::new();
         for (name, tenant) in self.tenants(from).await? {
             bar.set_message(name.clone());
+            let (record, found) = from.erasures(tenant).await?;
+            if found.not_carried_out > 0 {
+                let count = found.not_carried_out;
+                let what = format!(
+                    "{count} erasures that are recorded in {record} are not in the database: start the service on it first"
+                );
+                return Err(what.into());
+            }
             let one = TenantTransfer { from, to, name: &name, tenant, page: self.page };
             let report = one.run(&output::moving(&bar)).await;
             let report = report.inspect_err(|_| bar.finish_and_clear()).map_err(failure)?;
@@ -156,6 +166,7 @@ impl Copy {
             key_args: KeyArgs::default(),
             zoneinfo: None,
             archive: None,
+            erasures: None,
         }
         .key_file();
         let (keys, own) = (keys.display(), own.display());

@@ -49,6 +49,7 @@ impl Demo {
             key_args: KeyArgs::default(),
             zoneinfo: None,
             archive: None,
+            erasures: None,
         };
         let year = Year::up_to(system_clock()());
         let clock = StageClock::at(year.begins);
@@ -98,6 +99,7 @@ async fn fresh(args: &DatabaseArgs, clock: &StageClock) -> Result<(Installation,
         installation.leave().await;
         return Err(format!("{} holds something already; the demo wants a fresh one", args.database).into());
     }
+    installation.complete_erasure_record().await?;
     Ok((installation, tenant))
 }
 

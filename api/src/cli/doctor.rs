@@ -1,5 +1,6 @@
 //! `waymark doctor`: checks the installation for problems.
 
+use chrono::SecondsFormat;
 use clap::Args;
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::eventstore::TenantId;
 use crate::eventstore::segments::check_segments;
 use crate::installation::Installation;
 use crate::outbound::Lag;
+use crate::restored::ErasuresFound;
 
 /// Check the installation for problems.
 #[derive(Debug, Args)]
@@ -83,6 +85,7 @@ impl Doctor {
             Err(error) => Finding { what: "signing", ok: false, detail: error.to_string() },
         });
         findings.extend(segments(installation, tenant).await?);
+        findings.push(erasures(installation, tenant).await?);
         findings.push(rights(installation, tenant).await?);
         findings.push(match installation.clock_watch().is_believed().await? {
             true => Finding { what: "clock", ok: true, detail: "believed".to_owned() },
@@ -214,6 +217,41 @@ async fn segments(installation: &Installation, tenant: TenantId) -> Result<Optio
         ),
     };
     Ok((segments > 0).then_some(Finding { what, ok, detail }))
+}
+
+/// The record of erasures outside the database, beside what the log tells of them.
+async fn erasures(installation: &Installation, tenant: TenantId) -> Result<Finding, Failure> {
+    let (file, found) = installation.erasures(tenant).await?;
+    let ErasuresFound { state, recorded, not_carried_out, not_recorded } = found;
+    let (ok, detail) = match (state.fault, state.begun_at) {
+        (Some(fault), _) => (
+            false,
+            format!(
+                "{fault}: put it back from a copy, or nobody can be erased; with none left, move it away and restart"
+            ),
+        ),
+        _ if not_carried_out > 0 => (
+            false,
+            format!(
+                "{not_carried_out} that are recorded in {file} are not in the database: it was restored; the next start carries them out"
+            ),
+        ),
+        _ if not_recorded > 0 => (
+            false,
+            format!(
+                "{not_recorded} that the log tells of are not in {file}: put it back if it was lost; the next `serve` adds them"
+            ),
+        ),
+        (None, Some(begun)) => {
+            let begun = begun.to_rfc3339_opts(SecondsFormat::Secs, true);
+            (
+                true,
+                format!("{recorded} since {begun}, in {file}; keep it where no backup is restored over it"),
+            )
+        }
+        (None, None) => (true, format!("none; {file} is begun by the first `serve`")),
+    };
+    Ok(Finding { what: "erasures", ok, detail })
 }
 
 /// How far the consumers of the log are behind; none where there are none.

@@ -7,7 +7,7 @@ use super::moment::{MomentArgs, definition, rates};
 use super::output::{OutputArgs, table_text};
 use crate::config::DatabaseArgs;
 use crate::projections::CohortFilter;
-use crate::projections::reports::forecast::{ClosePeriod, ForecastQuery, ForecastReport};
+use crate::projections::reports::forecast::{ClosePeriod, ForecastQuery, ForecastReport, SlipReport};
 
 /// Forecast what will be won of the open deals.
 #[derive(Debug, Args)]
@@ -85,7 +85,13 @@ fn told(report: &ForecastReport) -> String {
                 (None, true) => ", overdue".to_owned(),
                 (None, false) => String::new(),
             };
-            (name, format!("{} open{expected}", period.open))
+            let slipped = match period.slips {
+                SlipReport { deals: 0, .. } => String::new(),
+                SlipReport { deals, pushed_days, .. } => {
+                    format!(", {deals} put off, {pushed_days} days in all")
+                }
+            };
+            (name, format!("{} open{expected}{slipped}", period.open))
         })
         .collect();
     if !rows.is_empty() {

@@ -13,7 +13,7 @@ use crate::app::Caller;
 use crate::config::DatabaseArgs;
 use crate::domain::pipeline::{Ending, Endings};
 use crate::import::{
-    self, BadRow, Detail, Detected, Format, ImportError, Mapping, Phase, Problems, Progress, Report,
+    self, BadRow, Detail, Detected, Format, ImportError, Mapping, Phase, Problems, Progress, Report, Sample,
     TimeRules,
 };
 use crate::installation::Installation;
@@ -58,12 +58,13 @@ pub(super) struct Import {
     /// A custom field and its column.
     #[arg(long = "field", value_name = "KEY=COLUMN", value_parser = key_and_column)]
     fields: Vec<(String, String)>,
-    /// Statuses of a new pipeline that mean won.
+    /// Statuses of a new pipeline that mean won. Without it, those of usual names do, such as 成交 or Closed Won, unless --final
+    /// is given; --won '' takes none by its name.
     #[arg(long, value_name = "STATUS", num_args = 1..)]
-    won: Vec<String>,
-    /// Statuses of a new pipeline that mean lost.
+    won: Option<Vec<String>>,
+    /// Statuses of a new pipeline that mean lost, likewise.
     #[arg(long, value_name = "STATUS", num_args = 1..)]
-    lost: Vec<String>,
+    lost: Option<Vec<String>>,
     /// Final statuses of a new pipeline. Those in neither --won nor --lost are classified by well-known names, as printed; all
     /// others are closed, which is not part of any win rate.
     #[arg(long = "final", value_name = "STATUS", num_args = 1..)]
@@ -153,6 +154,11 @@ fn column_and_status(text: &str) -> Result<(String, String), &'static str> {
     Ok((column.trim().to_owned(), status.trim().to_owned()))
 }
 
+/// The statuses that were named; an empty text names none.
+fn named(statuses: &[String]) -> Vec<String> {
+    statuses.iter().filter(|status| !status.trim().is_empty()).cloned().collect()
+}
+
 fn key_and_column(text: &str) -> Result<(String, String), &'static str> {
     let (key, column) = text.split_once('=').ok_or("must be KEY=COLUMN")?;
     Ok((key.trim().to_owned(), column.trim().to_owned()))
@@ -204,7 +210,11 @@ impl Import {
             actor: self.actor.clone(),
             details: self.details.columns(),
             fields: self.fields.clone(),
-            endings: Endings { won: self.won.clone(), lost: self.lost.clone(), finals: self.finals.clone() },
+            endings: Endings::told(
+                self.won.as_deref().map(named),
+                self.lost.as_deref().map(named),
+                self.finals.clone(),
+            ),
             skip_bad: self.skip_bad,
             update: self.update,
             preview: self.preview,
@@ -240,11 +250,7 @@ impl Import {
         if report.preview {
             output::remark("a preview: nothing was written; the figures tell what would be");
             for row in &report.samples {
-                let at = row.effective_at.format("%F %T UTC");
-                output::remark(&format!(
-                    "  row {}: {} {} at {at} {} ({})",
-                    row.row, row.case, row.stage, row.actor, row.outcome
-                ));
+                output::remark(&sample(row));
             }
         }
         output::table(&[
@@ -266,7 +272,7 @@ impl Import {
     }
 }
 
-/// What a final status was taken for.
+/// What a status that ends was taken for by its name.
 fn guessed(ending: &Ending) -> String {
     let status = &ending.status;
     if ending.kind.ends_without_outcome() {
@@ -275,7 +281,9 @@ fn guessed(ending: &Ending) -> String {
         );
     }
     let kind = ending.kind.as_str();
-    format!("{status:?} was taken for {kind} by its name; name such statuses with --won and --lost")
+    format!(
+        "{status:?} was taken for {kind} by its name; where it is not, name such statuses with --won and --lost (--won '' takes none by its name)"
+    )
 }
 
 fn show(bar: &indicatif::ProgressBar, progress: Progress) {
@@ -297,6 +305,17 @@ fn failure(error: ImportError) -> Failure {
     Failure::with_code(BAD_ROWS, message)
 }
 
+/// A row as it would be.
+fn sample(row: &Sample) -> String {
+    let amount = row.amount.as_ref().map(|amount| format!("{} {}", amount.currency, amount.amount));
+    let known = [row.name.clone(), row.owner.clone(), amount].into_iter().flatten();
+    let known: Vec<String> = known.filter(|text| *text != row.case).collect();
+    let beside = if known.is_empty() { String::new() } else { format!(" [{}]", known.join(", ")) };
+    let at = row.effective_at.format("%F %T UTC");
+    let by = if row.actor.is_empty() { String::new() } else { format!(" by {}", row.actor) };
+    format!("  row {}: {}{beside} {} at {at}{by} ({})", row.row, row.case, row.stage, row.outcome)
+}
+
 /// What a file turned out to be.
 fn described(detected: &Detected, zone: &str) -> String {
     let separator = match detected.separator.as_deref() {
@@ -304,7 +323,10 @@ fn described(detected: &Detected, zone: &str) -> String {
         Some(separator) => Some(format!("separated by {separator}")),
         None => None,
     };
-    let sheet = detected.sheet.as_ref().map(|sheet| format!("sheet {sheet}"));
+    let sheet = detected.sheet.as_ref().map(|sheet| match &detected.other_sheets[..] {
+        [] => format!("sheet {sheet}"),
+        others => format!("sheet {sheet} (not read: {})", others.join(", ")),
+    });
     let gzip = detected.gzip.then(|| "gzip".to_owned());
     let parts = [Some(detected.format.clone()), gzip, detected.encoding.clone(), separator, sheet];
     let parts: Vec<String> = parts.into_iter().flatten().chain([format!("times in {zone}")]).collect();

@@ -92,6 +92,7 @@ impl Migrate {
             }
             Database::Sqlite(_) => {
                 let installation = Installation::open(&self.database).await?;
+                installation.complete_erasure_record().await?;
                 installation.tenant(&self.tenant).await?;
                 installation.close().await?;
                 Moved::default()

@@ -15,7 +15,7 @@ use crate::domain::instant;
 use crate::domain::people::Disclosure;
 use crate::installation::Installation;
 use crate::operator::operator;
-use crate::projections::board::{BoardQuery, BoardReport, CustomerFilter, CustomerList};
+use crate::projections::board::{BoardQuery, BoardReport, CardOrder, CustomerFilter, CustomerList};
 use crate::projections::dwell::{Clock, DwellQuery, DwellReport, Unit, Window};
 use crate::projections::timeline::{TimelineQuery, TimelineReport, TimelineView};
 use crate::projections::{AsOf, CohortFilter};
@@ -105,8 +105,15 @@ impl Replay {
     ) -> Result<BoardReport, Failure> {
         let pipeline = definition(installation, tenant, self.of_a_pipeline()?, &at).await?.pipeline;
         let filter = CohortFilter::default();
-        let query =
-            BoardQuery { at, now: false, filter, stage: None, cursor: None, limit: 0, by_value: false };
+        let query = BoardQuery {
+            at,
+            now: false,
+            filter,
+            stage: None,
+            cursor: None,
+            limit: 0,
+            order: CardOrder::Entered,
+        };
         let name = |stage: &str, sub_status: Option<&str>| {
             let stage = pipeline.stage(stage)?;
             match sub_status {

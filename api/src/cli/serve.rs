@@ -50,6 +50,7 @@ impl Serve {
             return serve_cells(file, &self.database, &self.listen, tls).await;
         }
         let installation = Installation::open(&self.database).await?;
+        installation.complete_erasure_record().await?;
         let tenant = installation.tenant("default").await?;
         if !installation.has_keys(tenant).await? {
             let key =
@@ -141,6 +142,7 @@ async fn serve_cells(
         let args = DatabaseArgs {
             database: cell.database()?,
             archive: Some(cell.archive()),
+            erasures: None,
             keys: Some(cell.keys),
             ..database.clone()
         };
@@ -189,6 +191,7 @@ async fn open_cell(
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
     let installation = Installation::open(args).await?;
+    installation.complete_erasure_record().await?;
     installation.find_segments().await?;
     let gate = installation.gate(&listen.auth)?;
     let outbound = installation.outbound(&listen.outbound)?;

@@ -16,6 +16,7 @@ use super::{ABSENT, Failure, output};
 use crate::ambient::random_ids;
 use crate::audit::hex;
 use crate::config::DatabaseArgs;
+use crate::restored::ErasuresFound;
 use crate::verification::bundle::{self, Evidence, Flaw, FlawKind};
 use crate::verification::{NotCompared, Verification};
 
@@ -129,6 +130,7 @@ impl Verify {
         }
         bar.finish_and_clear();
         rights(verification, tenant).await?;
+        let erasures = erasures(verification, tenant).await?;
         if let Some(damage) = damage {
             let what = format!(
                 "tampered: the database finds itself damaged, though every entry of this tenant is as it was written: \
@@ -137,22 +139,29 @@ impl Verify {
             return Err(Finding::new(TAMPERED, "tampered", what));
         }
         let read_models = if self.log_only { Vec::new() } else { read_models(verification, tenant).await? };
-        Ok((Sound { report, reads }, read_models))
+        Ok((Sound { report, reads, erasures }, read_models))
     }
 
     fn tell(
         &self,
-        Sound { report, reads }: &Sound,
+        Sound { report, reads, erasures }: &Sound,
         read_models: &[String],
         not_compared: Vec<NotCompared>,
     ) -> Result<(), Failure> {
         let root = hex(&report.root);
         if self.json {
-            let answer = json!({
+            let mut answer = json!({
                 "verdict": "sound", "size": report.size, "root": root, "tiles": report.tiles,
                 "tags": report.tags, "checkpoints": report.checkpoints, "access_log": reads, "read_models": read_models,
                 "not_compared": not_compared,
             });
+            if let (Some(found), Value::Object(answer)) = (erasures, &mut answer) {
+                let found = json!({
+                    "recorded": found.recorded, "not_carried_out": found.not_carried_out,
+                    "not_recorded": found.not_recorded,
+                });
+                answer.insert("erasures".to_owned(), found);
+            }
             return Ok(output::json(&answer)?);
         }
         let mut table = vec![
@@ -165,6 +174,9 @@ impl Verify {
             ("access log", reads.to_string()),
             ("read models", read_models.join(", ")),
         ];
+        if let Some(found) = erasures {
+            table.push(("erasures", told(found)));
+        }
         for NotCompared { what, why } in not_compared {
             table.push(("not compared", format!("{what} ({why})")));
         }
@@ -211,6 +223,8 @@ struct Sound {
     report: Report,
     /// How many entries the log of who read what has.
     reads: u64,
+    /// The record of erasures; none without the key file.
+    erasures: Option<ErasuresFound>,
 }
 
 fn of_access_log(finding: Finding) -> Finding {
@@ -260,6 +274,33 @@ async fn rights(verification: &Verification, tenant: TenantId) -> Result<(), Fin
         None => format!("tampered: not recorded in the log: {first}"),
     };
     Err(Finding { position: first.position, ..Finding::new(TAMPERED, "tampered", what) })
+}
+
+/// Compares the record of erasures outside the database with the log.
+async fn erasures(verification: &Verification, tenant: TenantId) -> Result<Option<ErasuresFound>, Finding> {
+    let found = verification.erasures(tenant).await.map_err(Finding::not_checked)?;
+    match found.as_ref().and_then(|found| found.state.fault.as_ref()) {
+        Some(fault) if fault.is_tampered => {
+            let what = format!("tampered: {fault}; the log is sound");
+            Err(Finding::new(TAMPERED, "tampered", what))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// What there is to say of the record of erasures.
+fn told(found: &ErasuresFound) -> String {
+    if let Some(fault) = &found.state.fault {
+        return format!("not compared: {fault}");
+    }
+    let mut told = format!("{} recorded outside", found.recorded);
+    if found.not_carried_out > 0 {
+        told += &format!(", {} of them not carried out: the next start does", found.not_carried_out);
+    }
+    if found.not_recorded > 0 {
+        told += &format!(", {} of the log not recorded: the next `serve` does", found.not_recorded);
+    }
+    told
 }
 
 /// Folds every read model again beside the database, and compares it with the one that serves.

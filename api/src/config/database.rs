@@ -26,6 +26,10 @@ pub struct DatabaseArgs {
     /// database's path with `.archive` after it; with PostgreSQL `waymark.archive`].
     #[arg(long, env = "WAYMARK_ARCHIVE")]
     pub archive: Option<PathBuf>,
+    /// The record of erasures, by which a restored backup is made to forget; every process on the database needs it [default: the
+    /// database's path with `.erasures` after it; with PostgreSQL beside the keys].
+    #[arg(long, env = "WAYMARK_ERASURES")]
+    pub erasures: Option<PathBuf>,
 }
 
 /// A database by its URL.
@@ -81,6 +85,16 @@ impl DatabaseArgs {
             Database::Postgres(_) => PathBuf::from("waymark.archive"),
         };
         self.archive.clone().unwrap_or_else(beside_database)
+    }
+
+    /// The record of erasures outside the database: beside a file of SQLite, or else beside the keys.
+    #[must_use]
+    pub fn erasure_file(&self) -> PathBuf {
+        let beside_database = || match &self.database {
+            Database::Sqlite(file) => beside(file, "erasures"),
+            Database::Postgres(_) => self.key_file().with_extension("erasures"),
+        };
+        self.erasures.clone().unwrap_or_else(beside_database)
     }
 
     /// The file with the public key that checks the checkpoints of all logs: beside a file of SQLite, or else beside the keys.
@@ -156,9 +170,11 @@ mod tests {
             key_args: KeyArgs::default(),
             zoneinfo: None,
             archive: None,
+            erasures: None,
         };
         assert_eq!(args.key_file(), Path::new("a/w.db.keys"));
         assert_eq!(args.checkpoint_file(), Path::new("a/w.db.checkpoint"));
+        assert_eq!(args.erasure_file(), Path::new("a/w.db.erasures"));
         let server = Database::Postgres("postgres://db/w".to_owned());
         let args = DatabaseArgs {
             database: server,
@@ -166,7 +182,11 @@ mod tests {
             key_args: KeyArgs::default(),
             zoneinfo: None,
             archive: None,
+            erasures: None,
         };
         assert_eq!(args.checkpoint_file(), Path::new("/etc/w.checkpoint"));
+        assert_eq!(args.erasure_file(), Path::new("/etc/w.erasures"));
+        let args = DatabaseArgs { erasures: Some("/mnt/w.erasures".into()), ..args };
+        assert_eq!(args.erasure_file(), Path::new("/mnt/w.erasures"));
     }
 }

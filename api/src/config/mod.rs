@@ -88,6 +88,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             "the folder for what `waymark archive` takes out of the database; every process on the database needs it",
         ),
         (
+            "WAYMARK_ERASURES",
+            database.erasure_file().display().to_string(),
+            "the record of erasures, by which a restored backup is made to forget; keep it where no backup is restored over it",
+        ),
+        (
             "WAYMARK_ZONEINFO",
             database.zoneinfo.as_ref().map_or(String::new(), |path| path.display().to_string()),
             "the directory with the rules of time zones (TZif); empty: /usr/share/zoneinfo, or what is compiled in where newer",

@@ -10,11 +10,13 @@ pub(super) const HOME: &str = "/console";
 /// The parameter of a page that names the position which everything on it must know of.
 pub(super) const POSITION: &str = "min_position";
 
+/// The parameters of a page that say what was just done there.
+const TOLD: [&str; 4] = ["done", "customer", "event", POSITION];
+
 /// A page, after a command whose answer this is: it shows what the command did, and says nothing of an earlier one.
 pub(super) fn after(page: &str, done: &Value, told: &[(&str, Option<&str>)]) -> String {
     let (path, query) = page.split_once('?').unwrap_or((page, ""));
-    let is_earlier =
-        |pair: &str| matches!(pair.split('=').next(), Some("done" | "customer" | "event" | POSITION));
+    let is_earlier = |pair: &str| TOLD.contains(&pair.split('=').next().unwrap_or_default());
     let position = done["position"].as_u64().map(|position| position.to_string());
     let told = told.iter().copied().chain([(POSITION, position.as_deref())]);
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_earlier(pair));
@@ -30,6 +32,18 @@ pub(super) fn with_query<'a>(
 ) -> String {
     let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// A page of this console with another value of a parameter, or without it, and without what was just done there.
+pub(super) fn exchanged(page: &str, name: &str, value: Option<&str>) -> String {
+    let (path, query) = page.split_once('?').unwrap_or((page, ""));
+    let is_left = |pair: &&str| {
+        let key = pair.split('=').next().unwrap_or_default();
+        !pair.is_empty() && key != name && !TOLD.contains(&key)
+    };
+    let kept = query.split('&').filter(is_left).map(str::to_owned);
+    let pairs: Vec<String> = kept.chain(value.map(|value| format!("{name}={}", encoded(value)))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
@@ -49,6 +63,15 @@ mod tests {
         let query = [("q", Some("a&b")), ("team", None), ("tier", Some("A"))];
         assert_eq!(with_query("/v1/customers", query), "/v1/customers?q=a%26b&tier=A");
         assert_eq!(with_query("/v1/customers", [("q", None)]), "/v1/customers");
+    }
+
+    #[test]
+    fn one_parameter_of_a_page_is_exchanged_and_the_others_stay() {
+        let page = "/console/boards/p?tier=A&sort=value&done=customer.moved&min_position=9";
+        assert_eq!(exchanged(page, "sort", Some("amount")), "/console/boards/p?tier=A&sort=amount");
+        assert_eq!(exchanged(page, "sort", None), "/console/boards/p?tier=A");
+        assert_eq!(exchanged("/console/boards/p?sort=x", "sort", None), "/console/boards/p");
+        assert_eq!(exchanged("/console/boards/p", "sort", Some("x")), "/console/boards/p?sort=x");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Forms: the fields that a JSON Schema asks for, and the body of a command from the fields as they come back.
 //!
 //! A field's name is its path in the body, with its kind where it is no text: `next_plan.at:instant`, `members:list`; a box
-//! that can be ticked is called by its list and what it stands for: `roles+rep`. So a form that comes back needs no schema to be
+//! that can be ticked is called by the path of its list and what it stands for: `roles+rep`, `fields.needs+cooling`. So a form that comes back needs no schema to be
 //! read.
 
 use std::collections::HashMap;
@@ -70,6 +70,8 @@ fn demanded_lists(schema: &Value) -> (Vec<&str>, usize) {
 const USUAL: [&str; 2] = ["note", "next_step"];
 /// From this many on, fields that may be left empty are folded up.
 const FEW: usize = 5;
+/// Texts that may be as long as this have more than one line.
+const LONG: u64 = 1_000;
 
 fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fields) -> Markup {
     if let Some(fixed) = schema["const"].as_str() {
@@ -89,10 +91,23 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
                 }
             }
         },
-        Some("array") => row(locale, name, 0, schema, required, filled),
+        Some("array") => match schema["items"]["oneOf"].as_array() {
+            Some(choices) => boxes(locale, name, &caption, choices, filled),
+            None if schema["items"]["type"] == "string" => {
+                let (name, hint) =
+                    (format!("{name}:list"), locale.text("多项用逗号分隔", "Separate several with commas"));
+                html! { label { (caption) input name=(name) value=(told(&name)) placeholder=(hint) required[required]; } }
+            }
+            None => row(locale, name, 0, schema, required, filled),
+        },
         Some("integer" | "number") => {
             let name = format!("{name}:number");
-            html! { label { (caption) input type="number" name=(name) value=(told(&name)) required[required]; } }
+            let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
+            html! {
+                label { (caption)
+                    input type="number" name=(name) value=(told(&name)) min=[least] max=[most] required[required];
+                }
+            }
         }
         Some("boolean") => {
             let name = format!("{name}:flag");
@@ -114,7 +129,7 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
             (Some("date"), _) => {
                 html! { label { (caption) input type="date" name=(name) value=(told(name)) required[required]; } }
             }
-            (_, Some(200..)) => {
+            (_, Some(LONG..)) => {
                 html! { label.wide { (caption) textarea name=(name) rows="2" required[required] { (told(name)) } } }
             }
             _ if name.ends_with(".currency") => {
@@ -154,6 +169,19 @@ fn demands(schema: &Value, name: &str) -> bool {
 fn title(locale: Locale, schema: &Value) -> Option<&str> {
     let own = schema["title_zh"].as_str().filter(|_| locale.language == Language::Zh);
     own.or_else(|| schema["title"].as_str())
+}
+
+/// A list of choices: a box for each, to be ticked.
+fn boxes(locale: Locale, name: &str, caption: &str, choices: &[Value], filled: &Fields) -> Markup {
+    html! {
+        fieldset {
+            legend { (caption) }
+            @for choice in choices {
+                @let name = format!("{name}+{}", choice["const"].as_str().unwrap_or_default());
+                label.box { input type="checkbox" name=(name) checked[filled.contains_key(&name)]; " " (title(locale, choice).unwrap_or_default()) }
+            }
+        }
+    }
 }
 
 fn select(
@@ -233,8 +261,14 @@ fn several(field: &str) -> Value {
     field.split([',', '，', '、']).map(str::trim).filter(|text| !text.is_empty()).collect()
 }
 
-/// Adds what a box stands for to the list that it is one of.
+/// Adds what a box stands for to the list that it is one of, by the list's path.
 fn tick(body: &mut Map<String, Value>, list: &str, ticked: &str) {
+    if let Some((outer, rest)) = list.split_once('.') {
+        if let Value::Object(inner) = body.entry(outer).or_insert_with(|| Value::Object(Map::new())) {
+            tick(inner, rest, ticked);
+        }
+        return;
+    }
     if let Value::Array(list) = body.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
         list.push(Value::from(ticked));
     }
@@ -302,6 +336,8 @@ mod tests {
             ("regions:list", "北京， 天津,"),
             ("roles+rep", "on"),
             ("roles+manager", "on"),
+            ("fields.needs+cooling", "on"),
+            ("fields.size", "12"),
             (VERSION, "3"),
             (ONCE, "k"),
         ];
@@ -311,7 +347,7 @@ mod tests {
             "evidence": [{"kind": "contract_signed", "reference": "doc-1"}],
             "documents": [{"kind": "order_contract", "reference": "dms-2"}],
             "effective_at": "2026-03-02T09:00:00+08:00", "goal_reached": false, "satisfaction": 5,
-            "regions": ["北京", "天津"], "roles": ["manager", "rep"]
+            "regions": ["北京", "天津"], "roles": ["manager", "rep"], "fields": {"needs": ["cooling"], "size": "12"}
         });
         assert_eq!(body(LOCALE, &fields), expected);
     }
@@ -330,6 +366,29 @@ mod tests {
         let before = shown.split("<details").next().unwrap_or_default();
         for part in ["data-asks", r#"name="documents[].kind""#, r#"name="documents[1].reference""#] {
             assert!(before.contains(part), "{part} is not before what is folded up: {shown}");
+        }
+    }
+
+    #[test]
+    fn lists_of_texts_and_of_choices_have_a_field_each_and_numbers_their_bounds() {
+        let choice = json!({"const": "cooling", "title": "Cooling", "title_zh": "冷藏"});
+        let line = json!({"type": "string", "minLength": 1, "maxLength": 200});
+        let fields_of = json!({"type": "object", "required": ["needs"], "properties": {
+            "needs": {"type": "array", "uniqueItems": true, "items": {"oneOf": [choice]}}
+        }});
+        let schema = json!({"required": ["tags", "satisfaction", "tier", "fields"], "properties": {
+            "tags": {"type": "array", "items": line}, "tier": line, "fields": fields_of,
+            "satisfaction": {"type": "integer", "minimum": 0, "maximum": 10},
+        }});
+        let filled = [("fields.needs+cooling".to_owned(), "on".to_owned())].into();
+        let shown = fields(LOCALE, &schema, &filled).into_string();
+        for part in [
+            r#"name="tags:list" value="" placeholder="多项用逗号分隔" required>"#,
+            r#"name="satisfaction:number" value="" min="0" max="10" required>"#,
+            r#"<input name="tier" value="" required>"#,
+            r#"<input type="checkbox" name="fields.needs+cooling" checked> 冷藏"#,
+        ] {
+            assert!(shown.contains(part), "{part} is not in {shown}");
         }
     }
 

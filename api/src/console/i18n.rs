@@ -1,12 +1,12 @@
 //! Texts of the console, in the reader's language and time zone.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use super::session::{ConsoleSession, Preferences};
-use crate::domain::{Language, Role};
+use crate::domain::{Language, Role, Zones};
 
 /// The reader's language and zone.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +60,8 @@ impl Locale {
 
     /// An instant, to the minute, in the reader's zone.
     pub(super) fn moment(self, instant: &Value) -> String {
-        read(instant).map_or_else(String::new, |instant| {
-            instant.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string()
-        })
+        read(instant)
+            .map_or_else(String::new, |instant| self.local(instant).format("%Y-%m-%d %H:%M").to_string())
     }
 
     /// A day of the reader's zone.
@@ -70,18 +69,32 @@ impl Locale {
         read(instant).map_or_else(String::new, |instant| self.today(instant).to_string())
     }
 
+    /// Day and month of an instant in the reader's zone, where there is little room.
+    pub(super) fn day_of_year(self, instant: &Value) -> String {
+        let format = self.text("%-m月%-d日", "%-d %b");
+        read(instant).map_or_else(String::new, |instant| self.local(instant).format(format).to_string())
+    }
+
     /// Which day it is for the reader at an instant.
     pub(super) fn today(self, instant: DateTime<Utc>) -> NaiveDate {
-        instant.with_timezone(&self.zone).date_naive()
+        self.local(instant).date()
+    }
+
+    /// What the reader's clock shows at an instant, by the rules of zones by which deadlines go: those compiled in.
+    fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
+        Zones::compiled().local(self.zone, instant)
+    }
+
+    /// An instant as the API takes it, with what the reader's clock shows.
+    fn written(self, instant: DateTime<Utc>) -> String {
+        let ahead = self.local(instant) - instant.naive_utc();
+        let offset = i32::try_from(ahead.num_seconds()).ok().and_then(FixedOffset::east_opt);
+        offset.map_or_else(|| instant.to_rfc3339(), |offset| instant.with_timezone(&offset).to_rfc3339())
     }
 
     /// When a day begins for the reader, as the API takes it. Where clocks skip midnight it begins an hour later.
     pub(super) fn midnight(self, day: NaiveDate) -> String {
-        let begins = |hour| {
-            let time = NaiveTime::from_hms_opt(hour, 0, 0)?;
-            self.zone.from_local_datetime(&day.and_time(time)).earliest()
-        };
-        (0..2).find_map(begins).map_or_else(|| day.to_string(), |instant| instant.to_rfc3339())
+        self.written(Zones::compiled().start_of_day(self.zone, day))
     }
 
     /// A day of the week, Monday first.
@@ -100,8 +113,11 @@ impl Locale {
         let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
             .iter()
             .find_map(|shape| NaiveDateTime::parse_from_str(field, shape).ok());
-        let instant = local.and_then(|local| self.zone.from_local_datetime(&local).earliest());
-        instant.map_or_else(|| field.to_owned(), |instant| instant.to_rfc3339())
+        let instant = local.and_then(|local| {
+            let instant = Zones::compiled().first_stroke(self.zone, local);
+            (self.local(instant) == local).then_some(instant)
+        });
+        instant.map_or_else(|| field.to_owned(), |instant| self.written(instant))
     }
 
     /// A number of customers.
@@ -239,6 +255,7 @@ impl Locale {
         match flag {
             "touched_again" => self.text("再次来访", "repeat inquiry"),
             "overdue_follow_up" => self.text("逾期", "overdue"),
+            "at_risk" => self.text("有流失风险", "at risk"),
             "erased" => self.text("已删除", "erased"),
             other => other,
         }
@@ -350,5 +367,11 @@ mod tests {
         // The hour that comes twice is the first one; the one that never comes is for the API to refuse.
         assert_eq!(EN.instant("2026-10-25T02:30"), "2026-10-25T02:30:00+02:00");
         assert_eq!(EN.instant("2026-03-29T02:30"), "2026-03-29T02:30");
+        // British Columbia keeps the time of its summer since 2026: the rules of the year before are an hour wrong.
+        let vancouver = Locale { language: Language::En, zone: Tz::America__Vancouver };
+        assert_eq!(vancouver.moment(&json!("2026-11-25T07:30:00Z")), "2026-11-25 00:30");
+        assert_eq!(vancouver.today("2026-11-25T07:30:00Z".parse().unwrap()).to_string(), "2026-11-25");
+        assert_eq!(vancouver.instant("2026-11-25T00:30"), "2026-11-25T00:30:00-07:00");
+        assert_eq!(vancouver.midnight("2026-11-25".parse().unwrap()), "2026-11-25T00:00:00-07:00");
     }
 }

@@ -208,6 +208,18 @@ impl Layout {
         notice: Option<Markup>,
         body: &Markup,
     ) -> Response {
+        self.framed((part, pipeline), title, notice, body, self.script)
+    }
+
+    /// A page in its frame, made better by a script, if it has one.
+    fn framed(
+        &self,
+        (part, pipeline): (Part, Option<&str>),
+        title: &str,
+        notice: Option<Markup>,
+        body: &Markup,
+        script: Option<&str>,
+    ) -> Response {
         let locale = self.locale;
         let chosen = pipeline.or_else(|| self.pipelines().next());
         let link = |to: Part, name: &str, path: Option<String>| {
@@ -250,14 +262,14 @@ impl Layout {
                     @for key in self.pipelines() {
                         @let folder = if part == Part::Board { "boards" } else { "figures" };
                         a href={ "/console/" (folder) "/" (encoded(key)) }
-                            aria-current=[(Some(key) == chosen).then_some("page")] { (key) }
+                            aria-current=[(Some(key) == chosen).then_some("page")] { (self.pipeline_name(key)) }
                     }
                 }
             }
             div #notices role="status" { @if let Some(notice) = notice { (notice) } }
             main { (body) }
         };
-        let mut page = document(locale, title, &content, self.script).into_response();
+        let mut page = document(locale, title, &content, script).into_response();
         // Each page that is looked at puts off the end of a session that nobody uses.
         if let Ok(cookie) = HeaderValue::from_str(&self.cookie)
             && !self.cookie.is_empty()
@@ -277,7 +289,8 @@ impl Layout {
             h1 { (title) }
             (problem(self.locale, error))
         };
-        let mut page = self.page(part, None, title, &body);
+        // What the script looks for is not there.
+        let mut page = self.framed((part, None), title, None, &body, None);
         *page.status_mut() = error.status;
         page
     }

@@ -70,6 +70,7 @@ pub(crate) fn router(api: Router, ids: IdGenerator, clock: Clock) -> Router {
         .route("/console/tasks/{id}", post(pages::work::complete))
         .route("/console/audit", get(pages::audit::show))
         .route("/console/audit/access", get(pages::access::show))
+        .route("/console/audit/erasures", get(pages::erasures::show))
         .route("/console/audit/legal-holds", get(pages::legal_holds::show).post(pages::legal_holds::send))
         .route("/console/audit/proofs/{id}", get(pages::audit::proof))
         .route("/console/approvals/{id}", post(pages::approvals::decide))

@@ -26,6 +26,18 @@ fn signed_in<'a>(bench: &'a Bench, key: &str) -> Browser<'a> {
     Browser { bench, cookies: format!("waymark_session={key}; waymark_language=zh") }
 }
 
+async fn customer_of_li(bench: &Bench, key: &str, name: &str) -> String {
+    bench.register(key, &json!({"pipeline": "landian-6", "name": name, "owner": "rep:li"})).await
+}
+
+/// A service with the key of its administrator and a customer of li's, whom the lists show.
+async fn with_harbour() -> (Bench, String, String) {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = customer_of_li(&bench, &admin, "海港食品").await;
+    bench.catch_up().await;
+    (bench, admin, id)
+}
+
 #[tokio::test]
 async fn a_key_opens_the_pages_and_a_wrong_one_is_told_so() {
     let (bench, key) = Bench::with_pipeline().await;
@@ -55,9 +67,7 @@ async fn a_key_opens_the_pages_and_a_wrong_one_is_told_so() {
 #[tokio::test]
 async fn every_page_is_there_for_every_role_and_has_no_script_within() {
     let (bench, admin) = Bench::with_pipeline().await;
-    let id = bench
-        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港<食品>", "owner": "rep:li"}))
-        .await;
+    let id = customer_of_li(&bench, &admin, "海港<食品>").await;
     bench.catch_up().await;
     for role in [Role::Rep, Role::Supervisor, Role::Manager, Role::Admin, Role::Analyst, Role::Auditor] {
         let key = bench.key(&format!("{}:x", role.as_str()), &[role]).await;
@@ -100,11 +110,7 @@ async fn every_page_is_there_for_every_role_and_has_no_script_within() {
 
 #[tokio::test]
 async fn a_rep_moves_a_customer_by_the_form_of_the_page() {
-    let (bench, admin) = Bench::with_pipeline().await;
-    let id = bench
-        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
-        .await;
-    bench.catch_up().await;
+    let (bench, admin, id) = with_harbour().await;
     let key = bench.key("rep:li", &[Role::Rep]).await;
     let browser = signed_in(&bench, &key);
     let page = browser.get(&format!("/console/customers/{id}")).await;
@@ -131,12 +137,68 @@ async fn a_rep_moves_a_customer_by_the_form_of_the_page() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_told_beside_what_was_typed_and_changes_nothing() {
+async fn the_form_of_a_move_asks_for_what_its_stage_must_know() {
     let (bench, admin) = Bench::with_pipeline().await;
-    let id = bench
-        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
-        .await;
+    let mut definition = bench.get(&admin, "/v1/pipelines/landian-6").await.json();
+    let members = definition.as_object_mut().unwrap();
+    for own in ["key", "version"] {
+        members.remove(own);
+    }
+    let stages = members["stages"].as_array_mut().unwrap();
+    let asked = json!(["contacts", "tier", "tags", "contract_end", "satisfaction"]);
+    stages.iter_mut().find(|stage| stage["id"] == "need_confirmed").unwrap()["entry_form"] =
+        json!({"fields": asked});
     bench.catch_up().await;
+    let published =
+        bench.post(&admin, "/v1/pipelines/landian-6/versions", &json!({"definition": definition})).await;
+    assert_eq!(published.status, 201, "{}", published.text);
+    let id = bench.register(&admin, &json!({"pipeline": "landian-6", "owner": "rep:li"})).await;
+    bench.catch_up().await;
+    let key = bench.key("rep:li", &[Role::Rep]).await;
+    let browser = signed_in(&bench, &key);
+    let path = format!("/console/customers/{id}/move");
+    let page = browser.get(&format!("{path}?to=need_confirmed")).await.text;
+    for part in [
+        r#"<select name="contacts[].kind" required>"#,
+        r#"<option value="phone">电话</option>"#,
+        r#"<input name="contacts[].value" value="" required>"#,
+        r#"<input name="tier" value="" required>"#,
+        r#"<input name="tags:list" value="" placeholder="多项用逗号分隔" required>"#,
+        r#"<input type="date" name="contract.ends_on" value="" required>"#,
+        r#"<input type="number" name="satisfaction:number" value="" min="0" max="10" required>"#,
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    bench.catch_up().await;
+    let form = |satisfaction| {
+        [
+            ("version", "1"),
+            ("once", satisfaction),
+            ("to", "need_confirmed"),
+            ("contacts[].kind", "phone"),
+            ("contacts[].value", "13800138000"),
+            ("tier", "A"),
+            ("tags:list", "旗舰, 老客户"),
+            ("contract.ends_on", "2027-05-01"),
+            ("satisfaction:number", satisfaction),
+        ]
+    };
+    let refused = browser.post(&path, &form("11")).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.contains(r#"value="13800138000""#), "what was typed is gone: {}", refused.text);
+    assert_eq!(customer(&bench, &admin, &id).await["version"], 1);
+    let done = browser.post(&path, &form("9")).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    bench.catch_up().await;
+    let now = customer(&bench, &admin, &id).await;
+    assert_eq!(now["contacts"][0]["value"], "13800138000");
+    assert_eq!((&now["tier"], &now["tags"]), (&json!("A"), &json!(["旗舰", "老客户"])), "{now}");
+    assert_eq!(now["contract"]["ends_on"], "2027-05-01", "{now}");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_beside_what_was_typed_and_changes_nothing() {
+    let (bench, admin, id) = with_harbour().await;
     let browser = signed_in(&bench, &admin);
     let path = format!("/console/customers/{id}/follow-ups");
     let form = [("version", "1"), ("once", "b"), ("channel", "phone"), ("summary", "问了价格")];
@@ -193,6 +255,7 @@ async fn what_is_not_there_is_told_on_a_page() {
     assert!(typed.text.contains(r#"name="from" value="yesterday""#), "what was typed stays: {}", typed.text);
     let wrong = browser.get("/console/boards/landian-6?effective_at=yesterday").await;
     assert!(wrong.status.is_client_error() && wrong.text.contains("effective_at"), "{}", wrong.text);
+    assert!(!wrong.text.contains("board.js"), "there is no board for the script: {}", wrong.text);
 }
 
 async fn customer(bench: &Bench, key: &str, id: &str) -> Value {
@@ -333,9 +396,7 @@ fn forms(page: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn every_form_that_sends_something_has_a_token() {
-    let (bench, admin) = Bench::with_pipeline().await;
-    let customer = json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"});
-    let id = bench.register(&admin, &customer).await;
+    let (bench, admin, id) = with_harbour().await;
     let _ = bench.register(&admin, &json!({"pipeline": "landian-6", "name": "云帆"})).await;
     for (path, body) in [
         ("/v1/webhooks", json!({"url": "https://erp.example/hook"})),
@@ -415,12 +476,56 @@ async fn figures_say_how_many_cycles_are_undecided_and_losses_lead_to_the_deals_
 }
 
 #[tokio::test]
-async fn a_version_is_checked_published_compared_and_withdrawn() {
+async fn the_order_of_a_board_is_in_its_address_and_stays_with_the_filters() {
     let (bench, admin) = Bench::with_pipeline().await;
-    let id = bench
-        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
-        .await;
+    for (name, amount, day) in [("甲公司", "100.00", 9), ("乙公司", "900.00", 0), ("丙公司", "500.00", 2)]
+    {
+        let amount = json!({"amount": amount, "currency": "CNY"});
+        let body = json!({"pipeline": "landian-6", "name": name, "owner": "rep:li", "amount": amount});
+        let id = bench.register(&admin, &body).await;
+        bench.later_by(1);
+        if day > 0 {
+            let plan = json!({"at": format!("2099-01-0{day}T04:00:00Z"), "text": "报价"});
+            let told = json!({"channel": "phone", "summary": "谈过", "next_plan": plan});
+            let done = bench.post(&admin, &format!("/v1/customers/{id}/follow-ups"), &told).await;
+            assert_eq!(done.status, 200, "{}", done.text);
+        }
+    }
     bench.catch_up().await;
+    let (browser, board) = (signed_in(&bench, &admin), "/console/boards/landian-6");
+    let order = |page: &str| {
+        let mut found: Vec<_> = ["甲公司", "乙公司", "丙公司"]
+            .iter()
+            .filter_map(|name| Some((page.find(name)?, *name)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, name)| name.chars().next().unwrap()).collect::<String>()
+    };
+    for (query, expected) in [
+        ("", "甲乙丙"),
+        ("?sort=amount", "乙丙甲"),
+        ("?sort=value", "乙丙甲"),
+        ("?sort=next_contact", "丙甲乙"),
+        ("?sort=amount&effective_at=2098-01-01T08:00", "乙丙甲"),
+        ("?sort=next_contact&effective_at=2098-01-01T08:00", "甲乙丙"),
+    ] {
+        let page = browser.get(&format!("{board}{query}")).await;
+        assert_eq!((page.status.as_u16(), order(&page.text).as_str()), (200, expected), "{query}");
+        let offers_contact = page.text.contains(">下次联系</a>");
+        assert_eq!(offers_contact, !query.contains("effective_at"), "what was planned is known of now alone");
+    }
+    let page = browser.get(&format!("{board}?owner=rep:li&sort=amount")).await.text;
+    assert!(page.contains("1月2日") && page.contains("下次联系：2099-01-02 12:00 报价"), "{page}");
+    let other = format!("href=\"{board}?owner=rep:li&amp;sort=next_contact\"");
+    assert!(page.contains(&other) && page.contains(&format!("href=\"{board}?owner=rep:li\"")), "{page}");
+    assert!(page.contains("<input type=\"hidden\" name=\"sort\" value=\"amount\">"), "{page}");
+    let past = browser.get(&format!("{board}?owner=rep:li&sort=amount&effective_at=2098-01-01T08:00")).await;
+    assert!(past.text.contains("href=\"?owner=rep%3Ali&amp;sort=amount\""), "{}", past.text);
+}
+
+#[tokio::test]
+async fn a_version_is_checked_published_compared_and_withdrawn() {
+    let (bench, admin, id) = with_harbour().await;
     let browser = signed_in(&bench, &admin);
     let here = "/console/settings/pipelines/versions";
     let page = browser.get(&format!("{here}?pipeline=landian-6")).await;
@@ -505,12 +610,9 @@ async fn a_version_is_checked_published_compared_and_withdrawn() {
 #[tokio::test]
 async fn orders_owners_and_duplicates_are_kept_from_the_page_of_a_customer() {
     let (bench, admin) = Bench::with_pipeline().await;
-    let customer = |name: &str| json!({"pipeline": "landian-6", "name": name, "owner": "rep:li"});
-    let id = bench.register(&admin, &customer("上海海港食品有限公司")).await;
-    let [same, other] = [
-        bench.register(&admin, &customer("海港食品（上海）有限公司")).await,
-        bench.register(&admin, &customer("上海海港食品厂")).await,
-    ];
+    let id = customer_of_li(&bench, &admin, "上海海港食品有限公司").await;
+    let same = customer_of_li(&bench, &admin, "海港食品（上海）有限公司").await;
+    let other = customer_of_li(&bench, &admin, "上海海港食品厂").await;
     bench.catch_up().await;
     let browser = signed_in(&bench, &admin);
     let here = format!("/console/customers/{id}");
@@ -556,9 +658,7 @@ async fn orders_owners_and_duplicates_are_kept_from_the_page_of_a_customer() {
 #[tokio::test]
 async fn holds_name_the_customers_they_keep() {
     let (bench, admin) = Bench::with_pipeline().await;
-    let id = bench
-        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
-        .await;
+    let id = customer_of_li(&bench, &admin, "海港食品").await;
     let held =
         bench.post(&admin, &format!("/v1/customers/{id}/legal-holds"), &json!({"ground": "Case 7"})).await;
     assert_eq!(held.status, 200, "{}", held.text);
@@ -570,6 +670,24 @@ async fn holds_name_the_customers_they_keep() {
     assert_eq!(holds["items"][0]["customer_name"], "海港食品");
     let page = signed_in(&bench, &auditor).get("/console/audit/legal-holds").await;
     assert!(page.text.contains(">海港食品</a>"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn an_erasure_is_shown_with_whom_it_does_not_reach() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = customer_of_li(&bench, &admin, "海港食品").await;
+    assert_eq!(bench.get(&admin, "/v1/audit/bundle").await.status, 200);
+    let auditor = bench.key("auditor:zheng", &[Role::Auditor]).await;
+    let browser = signed_in(&bench, &auditor);
+    let here = format!("/console/audit/erasures?customer={id}");
+    let before = browser.get(&here).await;
+    assert!(before.text.contains("尚未删除") && before.text.contains("bundle"), "{}", before.text);
+    let erased = bench.post(&admin, &format!("/v1/customers/{id}/erasure"), &json!({})).await;
+    assert_eq!(erased.status, 200, "{}", erased.text);
+    let after = browser.get(&here).await;
+    assert!(after.text.contains("已销毁") && after.text.contains("bundle"), "{}", after.text);
+    let all = browser.get("/console/audit/erasures").await;
+    assert!(all.text.contains(&format!("customer={id}")), "{}", all.text);
 }
 
 #[tokio::test]
@@ -621,6 +739,7 @@ async fn a_workbook_is_recognized_previewed_and_imported_as_people_keep_it() {
         ["客户编号", "客户名称", "阶段", "更新日期", "预计金额（万元）", "业务员", "联系电话"],
         ["C1", "晴川食品", "初步接触", "2026年1月5日", "12", "王小明", "13800138001"],
         ["C1", "晴川食品", "已报价", "2026/1/20", "11.8", "王小明", "13800138001"],
+        ["C1", "晴川食品", "成交", "2026/2/1", "11.8", "王小明", "13800138001"],
         ["合计", "", "", "", "23.8", "", ""],
     ];
     for (row, cells) in rows.iter().enumerate() {
@@ -679,7 +798,15 @@ async fn a_workbook_is_recognized_previewed_and_imported_as_people_keep_it() {
     ];
     let preview = send(&[&named[..], &[("act", "preview")]].concat()).await;
     assert_eq!(preview.status, 200, "{}", preview.text);
-    for told in ["rep:王小明", "CNY 118,000", "晴川食品", "不能为空", "1 × "] {
+    for told in [
+        "rep:王小明",
+        "CNY 118,000",
+        "晴川食品",
+        "不能为空",
+        "1 × ",
+        "成交：<strong>成交</strong>",
+        "没有写明的状态",
+    ] {
         assert!(preview.text.contains(told), "{told}: {}", preview.text);
     }
     let whole = send(&[&named[..], &[("act", "import")]].concat()).await;

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use waymark_domain::customer::automation_state::TaskState;
 use waymark_domain::customer::command::{
-    AddDocument, Amendment, Command, CompleteTask, Correct, Decision, FollowUp, Note, Override, Plan,
-    Reactivate, Register, Release, Settle, SuppliedEvidence, Transition,
+    AddDocument, Amendment, ChangeDetails, Command, CompleteTask, Correct, Decision, FollowUp, NewProfile,
+    Note, Override, Plan, Reactivate, Register, Release, Settle, SuppliedEvidence, Transition,
 };
 use waymark_domain::customer::event::{ContactKind, Money, OnConflict};
 use waymark_domain::pipeline::{Pipeline, demanded_evidence};
@@ -221,13 +221,15 @@ impl<'a> Stage<'a> {
         });
         let reason = form.reasons.get(scene.dice as usize % form.reasons.len().max(1)).cloned();
         let put_off = form.fields.iter().any(|field| field == "postponed_until");
+        let postponed_until = put_off.then(|| (scene.at + PUT_OFF).date_naive());
+        let profile = NewProfile { postponed_until, ..NewProfile::default() };
         Command::Transition(Transition {
             to: to.to_owned(),
             reason,
             note: Some(self.say(cast::NOTES, scene)),
             next_step: Some(cast::say(cast::NEXT_STEPS, scene.customer, scene.dice / 3)),
             documents: documents.collect(),
-            postponed_until: put_off.then(|| (scene.at + PUT_OFF).date_naive()),
+            details: Box::new(ChangeDetails { profile, ..ChangeDetails::default() }),
             ..Transition::default()
         })
     }

@@ -94,7 +94,7 @@ impl TableWriter for Ndjson {
             Cell::Integer(number) => (*number).into(),
             Cell::Number(number) => (*number).into(),
             Cell::Boolean(value) => (*value).into(),
-            Cell::Text(_) | Cell::Amount(_) | Cell::Instant(_) => {
+            Cell::Text(_) | Cell::Id(_) | Cell::Amount(_) | Cell::Instant(_) => {
                 let mut text = String::new();
                 cell.write(&mut text);
                 Value::String(text)

@@ -110,7 +110,7 @@ pub(super) fn customer_row(customer: &CustomerReport, pipeline: Option<&str>) ->
     let amount = customer.amount.as_ref();
     let tags = customer.tags.join("; ");
     let before = [
-        Cell::Text(customer.id.to_string()),
+        Cell::Id(customer.id),
         Cell::text(customer.external_id.clone()),
         Cell::text(customer.name.clone()),
         contacts(ContactKind::Phone),

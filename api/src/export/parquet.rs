@@ -8,6 +8,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
 use super::table::{Cell, Column, ColumnType, TableWriter};
 use super::thrift::Struct;
@@ -185,11 +186,8 @@ impl Chunk {
         self.present.push(*cell != Cell::Empty);
         match cell {
             Cell::Empty => {}
-            Cell::Text(text) => {
-                let length = u32::try_from(text.len()).map_err(|error| error.to_string())?;
-                self.values.extend_from_slice(&length.to_le_bytes());
-                self.values.extend_from_slice(text.as_bytes());
-            }
+            Cell::Text(text) => self.push_text(text)?,
+            Cell::Id(id) => self.push_text(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))?,
             Cell::Integer(number) | Cell::Instant(number) => {
                 self.values.extend_from_slice(&number.to_le_bytes());
             }
@@ -197,6 +195,13 @@ impl Chunk {
             Cell::Amount(amount) => self.values.extend_from_slice(&unscaled(*amount)?.to_be_bytes()),
             Cell::Boolean(value) => self.bits.push(*value),
         }
+        Ok(())
+    }
+
+    fn push_text(&mut self, text: &str) -> Result<(), String> {
+        let length = u32::try_from(text.len()).map_err(|error| error.to_string())?;
+        self.values.extend_from_slice(&length.to_le_bytes());
+        self.values.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }

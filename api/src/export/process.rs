@@ -1,9 +1,8 @@
 //! What is recorded as an event log of a process: an event is the entering of a stage. Moves are all of them with repeats and
 //! corrections told, stays those that began one, and customers the last one of each of their journeys.
 
-use std::collections::HashSet;
-
 use futures::future::BoxFuture;
+use uuid::Uuid;
 use waymark_projections::board::CustomerReport;
 use waymark_projections::dwell::ExportedMove;
 
@@ -182,18 +181,19 @@ async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(),
     let (mut log, mut text) = (Ocel::new(attributes(asked.export.kind)), String::new());
     let of_customers = asked.export.kind == Kind::Customers;
     let mut entries = Entries::new(asked).await?;
-    let mut moved = HashSet::new();
+    let mut moved = Moved::default();
     while let Some(page) = entries.page().await? {
         for (entered, _) in &page {
             log.note(entered);
-            moved.insert(entered.customer);
+            moved.note(entered.customer);
         }
     }
+    moved.all_noted();
     log.begin(&mut text);
     let mut customers = Customers::new(asked).await?;
     while let Some(page) = customers.page().await? {
         for customer in &page {
-            if moved.remove(&customer.id) || of_customers {
+            if moved.take(customer.id) || of_customers {
                 log.customer(customer, &mut text);
             }
         }
@@ -203,11 +203,11 @@ async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(),
     let mut last = None;
     while let Some(page) = entries.page().await? {
         for (entered, _) in &page {
-            if moved.remove(&entered.customer) {
-                log.bare_customer(entered.customer, &mut text);
-            }
             let journey = (entered.pipeline.clone(), entered.customer);
             if last.as_ref() != Some(&journey) {
+                if moved.take(entered.customer) {
+                    log.bare_customer(entered.customer, &mut text);
+                }
                 log.journey(entered, &mut text);
                 last = Some(journey);
             }
@@ -226,9 +226,57 @@ async fn ocel(asked: &ExportRequest<'_>, outlet: &mut PieceWriter) -> Result<(),
     give(0, &mut text, outlet).await
 }
 
+/// Customers whose events are exported, and which of them were written: sorted, 17 bytes each, for there may be millions.
+#[derive(Default)]
+struct Moved {
+    customers: Vec<Uuid>,
+    is_written: Vec<bool>,
+}
+
+impl Moved {
+    /// Notes a customer. Events of one journey follow one another.
+    fn note(&mut self, customer: Uuid) {
+        if self.customers.last() != Some(&customer) {
+            self.customers.push(customer);
+        }
+    }
+
+    fn all_noted(&mut self) {
+        self.customers.sort_unstable();
+        self.customers.dedup();
+        self.is_written = vec![false; self.customers.len()];
+    }
+
+    /// Whether a customer was noted and is not written yet. From now on it is.
+    fn take(&mut self, customer: Uuid) -> bool {
+        let Ok(at) = self.customers.binary_search(&customer) else { return false };
+        !std::mem::replace(&mut self.is_written[at], true)
+    }
+}
+
 async fn give(rows: usize, text: &mut String, outlet: &mut PieceWriter) -> Result<(), ExportError> {
     outlet.rows += rows as u64;
     outlet.waiting.extend_from_slice(text.as_bytes());
     text.clear();
     outlet.pass_on().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_customer_is_written_once_in_however_many_journeys_it_is() {
+        let [a, b, c] = [1, 2, 3].map(Uuid::from_u128);
+        let mut moved = Moved::default();
+        for customer in [b, b, c, a, b] {
+            moved.note(customer);
+        }
+        moved.all_noted();
+        assert_eq!(moved.customers, [a, b, c]);
+        assert_eq!(
+            [b, a, b, Uuid::from_u128(4), c, a].map(|customer| moved.take(customer)),
+            [true, true, false, false, true, false]
+        );
+    }
 }

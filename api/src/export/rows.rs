@@ -306,7 +306,7 @@ impl<'a> Moves<'a> {
 
 fn move_row(made: ExportedMove, external_id: Option<String>) -> Vec<Cell> {
     vec![
-        Cell::Text(made.customer.to_string()),
+        Cell::Id(made.customer),
         Cell::text(external_id),
         Cell::Text(made.journey),
         Cell::count(made.version),
@@ -319,7 +319,7 @@ fn move_row(made: ExportedMove, external_id: Option<String>) -> Vec<Cell> {
         Cell::Text(made.made_by),
         Cell::Text(made.kind),
         Cell::Boolean(made.repeats),
-        Cell::Text(made.event.to_string()),
+        Cell::Id(made.event),
         Cell::count(made.position),
     ]
 }
@@ -428,7 +428,7 @@ fn stay_row(stay: Stay) -> Vec<Cell> {
     let (seconds, is_open) = (stay.seconds(), stay.is_open());
     let Stay { made, external_id, visit, left_at, left_to, censored, .. } = stay;
     vec![
-        Cell::Text(made.customer.to_string()),
+        Cell::Id(made.customer),
         Cell::text(external_id),
         Cell::Text(made.journey),
         Cell::count(made.version),
@@ -443,6 +443,6 @@ fn stay_row(stay: Stay) -> Vec<Cell> {
         Cell::text(left_to),
         Cell::text(censored),
         Cell::Text(made.actor),
-        Cell::Text(made.event.to_string()),
+        Cell::Id(made.event),
     ]
 }

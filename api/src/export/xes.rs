@@ -61,8 +61,7 @@ impl Xes {
             return;
         }
         let Entered { pipeline, customer, .. } = entered;
-        let cells = [pipeline.clone(), customer.to_string()].map(Cell::Text);
-        let cells = [&cells[..], &[Cell::text(external_id)]].concat();
+        let cells = [Cell::Text(pipeline.clone()), Cell::Id(*customer), Cell::text(external_id)];
         self.trace(&format!("{pipeline}/{customer}"), &JOURNEY, &cells, out);
         self.journey = Some(journey);
     }

@@ -79,6 +79,9 @@ fn put(sheet: &mut Worksheet, row: u32, column: u16, cell: &Cell) -> Result<(), 
             let end = text.char_indices().nth(CELL_CHARS).map_or(text.len(), |(end, _)| end);
             sheet.write_string(row, column, &text[..end])?;
         }
+        Cell::Id(id) => {
+            sheet.write_string(row, column, id.to_string())?;
+        }
         Cell::Integer(number) => {
             // A spreadsheet's numbers are doubles.
             sheet.write_number(row, column, *number as f64)?;

@@ -34,6 +34,8 @@ pub(crate) use router::router;
 pub use zone::zone;
 
 #[cfg(test)]
+pub(crate) mod document_texts;
+#[cfg(test)]
 pub(crate) mod names_in_answers;
 #[cfg(test)]
 mod repeats;

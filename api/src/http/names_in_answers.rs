@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::document_texts::each_text;
 use super::testing::Bench;
 
 /// What names a rep, by the name under which customers are owned.
@@ -75,6 +76,7 @@ const OTHERS: &[&str] = &[
     "factor",
     "field",
     "figure",
+    "filters",
     "flags",
     "format",
     "from",
@@ -83,6 +85,7 @@ const OTHERS: &[&str] = &[
     "hashes",
     "high",
     "high_95",
+    "host",
     "how_to_fix",
     "id",
     "industry",
@@ -110,6 +113,7 @@ const OTHERS: &[&str] = &[
     "note",
     "notes",
     "notice",
+    "other_sheets",
     "otherwise",
     "outcome",
     "parameters",
@@ -192,36 +196,6 @@ const OTHERS: &[&str] = &[
 /// What has schemas of its own, or is what somebody else wrote: events, what was asked, lines of a file.
 const UNTYPED: [&str; 4] = ["data", "definition", "parameters", "samples"];
 
-/// The texts that a schema has, each by its name.
-fn texts(document: &Value, schema: &Value, name: &str, within: &[&str], found: &mut BTreeSet<String>) {
-    if let Some(reference) = schema["$ref"].as_str() {
-        let called = reference.rsplit('/').next().unwrap_or_default();
-        if !within.contains(&called) {
-            let within = [within, &[called]].concat();
-            texts(document, &document["components"]["schemas"][called], name, &within, found);
-        }
-        return;
-    }
-    for several in ["allOf", "oneOf", "anyOf"] {
-        let each = schema[several].as_array().into_iter().flatten();
-        each.for_each(|one| texts(document, one, name, within, found));
-    }
-    let is_text =
-        |kind: &Value| *kind == "string" || kind.as_array().is_some_and(|all| all.contains(&json!("string")));
-    let is_free = ["enum", "const", "format"].iter().all(|of| schema[*of].is_null());
-    if is_text(&schema["type"]) && is_free && name != "$" {
-        found.insert(name.to_owned());
-    }
-    for inner in ["items", "additionalProperties", "contentSchema"] {
-        if schema[inner].is_object() {
-            texts(document, &schema[inner], name, within, found);
-        }
-    }
-    for (property, schema) in schema["properties"].as_object().into_iter().flatten() {
-        texts(document, schema, property, within, found);
-    }
-}
-
 /// What is wrong with the names in an answer, which may be one line of several.
 pub(crate) fn misnamed(answer: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -281,7 +255,9 @@ async fn every_text_of_an_answer_is_known_to_name_somebody_or_not() {
             let response = named.map_or(response, |named| document.pointer(named).unwrap());
             let contents = response["content"].as_object().into_iter().flatten();
             for (_, content) in contents.filter(|_| status.starts_with('2')) {
-                texts(&document, &content["schema"], "$", &[], &mut answered);
+                each_text(&document, &content["schema"], "$", &mut |name, _| {
+                    answered.insert(name.to_owned());
+                });
             }
         }
     }

@@ -40,6 +40,7 @@ const OF_THE_LOG: &[&str] = &[
     "/v1/audit/bundle",
     "/v1/audit/changes",
     "/v1/audit/erasures",
+    "/v1/audit/erasures/{id}",
     "/v1/audit/export",
     "/v1/audit/keys",
     "/v1/audit/legal-holds",

@@ -18,6 +18,7 @@ use crate::access_log::AccessLog;
 use crate::admission::Admission;
 use crate::ambient::random_ids;
 use crate::app::{App, Caller, CommandMeta, Migrator};
+use crate::audit::Histories;
 use crate::auth::rate::Limiter;
 use crate::auth::scope::Scope;
 use crate::auth::token::Tokens;
@@ -27,6 +28,7 @@ use crate::checkpoint_signer::{CheckpointSigner, SignedFiles};
 use crate::config::{AuthArgs, OutboundArgs};
 use crate::domain::company::rights::Credential;
 use crate::domain::{Actor, Role};
+use crate::erasure_record::ErasureRecord;
 use crate::eventstore::vault::{RootKey, Vault};
 use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, SqliteStore, TenantId};
 use crate::key_file::KeyFile;
@@ -137,7 +139,9 @@ impl Bench {
             clock.clone(),
             random_ids(),
         ));
-        let app = App::new(store.clone(), vault, projections, rights.clone(), clock.clone(), random_ids());
+        let record = ErasureRecord::new(folder.path().join("w.db.erasures"), [9; 32]);
+        let app = App::new(store.clone(), vault, projections, rights.clone(), clock.clone(), random_ids())
+            .with_erasure_record(Arc::new(record));
         let client = Client::new().unwrap();
         let outbound =
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
@@ -266,6 +270,7 @@ impl Bench {
             imports: Arc::default(),
             checkpoint_signer: self.signer.clone(),
             access_log: self.access_log.clone(),
+            histories: Histories::default(),
         })
     }
 

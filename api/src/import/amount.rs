@@ -107,6 +107,12 @@ pub(super) fn money(
 ) -> Result<Money, AmountFault> {
     let shown = text.trim();
     let (text, own) = without_currency(shown);
+    // Bookkeepers write what is below zero in brackets.
+    let below = text.strip_prefix(['(', '（']).and_then(|text| text.strip_suffix([')', '）']));
+    let (text, own) = match below.map(|text| without_currency(text.trim())) {
+        Some((text, inner)) => (text, own.or(inner)),
+        None => (text, own),
+    };
     // A unit in the cell counts before that of its column.
     let own_unit = UNITS.into_iter().find_map(|(sign, size)| Some((text.strip_suffix(sign)?, size)));
     let (number, unit) = own_unit.map_or((text, unit), |(number, size)| (number.trim(), Decimal::from(size)));
@@ -115,6 +121,7 @@ pub(super) fn money(
         amount if unit == Decimal::ONE => amount,
         amount => amount.checked_mul(unit).ok_or(AmountFault::Malformed)?.normalize(),
     };
+    let amount = if below.is_some() && !amount.is_zero() { -amount } else { amount };
     let beside = beside.map(str::trim).filter(|code| !code.is_empty());
     let currency = beside.or(own).or(of_file).ok_or(AmountFault::NoCurrency)?.to_ascii_uppercase();
     let currency = if currency == "RMB" { "CNY".to_owned() } else { currency };
@@ -218,6 +225,12 @@ mod tests {
             ("人民币 5,000.00", "5000.00 CNY"),
             ("HK$ 800", "800 HKD"),
             ("1 234.5", "1234.5 USD"),
+            ("-50", "-50 USD"),
+            ("(300.00)", "-300.00 USD"),
+            ("（1,200）", "-1200 USD"),
+            ("(€99)", "-99 EUR"),
+            ("(3万元)", "-30000 CNY"),
+            ("(0.00)", "0.00 USD"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");
         }
@@ -252,6 +265,7 @@ mod tests {
         assert_eq!(shown("12,5"), Err(AmountFault::Ambiguous));
         assert_eq!(shown("much"), Err(AmountFault::Malformed));
         assert_eq!(shown(""), Err(AmountFault::Malformed));
+        assert_eq!(shown("()"), Err(AmountFault::Malformed));
         assert_eq!(money("5", Decimal::ONE, None, None), Err(AmountFault::NoCurrency));
     }
 

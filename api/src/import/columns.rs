@@ -1,26 +1,16 @@
-//! Which column of a file is what, and what a row says.
+//! Which column of a file is what.
 
-#![expect(clippy::result_large_err, reason = "a row that is refused is the exception")]
+pub(super) mod row;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use csv::StringRecord;
 use rust_decimal::Decimal;
-use serde_json::{Map, Value};
 use waymark_domain::Label;
-use waymark_domain::customer::event::Money;
 
-use super::amount;
-use super::describe::Describing;
-use super::details::{Cell, DETAILS, Detail};
-use super::names::{NOBODY, rep_name};
-use super::{BadRow, ImportError, Mapping};
-
-/// The longest text of a status, case or actor, in characters.
-const MAX_NAME: usize = 100;
-/// The longest remark, in characters.
-const MAX_REMARK: usize = 100_000;
+use super::details::{DETAILS, Detail};
+use super::report::shortened;
+use super::{ImportError, Mapping, amount};
 
 /// Where in a record each column is.
 pub(super) struct Columns {
@@ -49,43 +39,8 @@ enum Moves {
     Standing(Option<usize>),
 }
 
-/// What a row says.
-#[derive(Debug)]
-pub(super) struct ParsedRow<'a> {
-    pub(super) case: &'a str,
-    /// Each status with its instant; the status is empty where the pipeline's first one is meant.
-    pub(super) moves: Vec<(&'a str, DateTime<Utc>)>,
-    pub(super) actor: &'a str,
-    /// Whether the file has customers in it and no moves.
-    listed: bool,
-    pub(super) note: Option<Box<str>>,
-    /// What it says of the customer beside.
-    pub(super) cells: Vec<Cell>,
-}
-
-/// Where a record stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) line: u64,
-    pub(super) row: u64,
-    pub(super) sheet: Option<&'a str>,
-    /// Whether rows end where their last cell is, and not where the header does.
-    pub(super) may_be_short: bool,
-    /// The instant of importing.
-    pub(super) now: DateTime<Utc>,
-}
-
-/// What people put into a cell that says nothing.
-const BLANK: [&str; 7] = ["", "-", "--", "–", "—", "——", "/"];
 /// How many columns of a file are named where one is missing.
 const MOST_NAMED: usize = 50;
-
-impl ParsedRow<'_> {
-    /// Whether it says that a customer is there and not what happened to it.
-    pub(super) fn is_of_a_list(&self) -> bool {
-        self.listed
-    }
-}
 
 impl Columns {
     pub(super) fn find(headers: &StringRecord, mapping: &Mapping) -> Result<Self, ImportError> {
@@ -131,6 +86,38 @@ impl Columns {
         self.names.len()
     }
 
+    /// How many a row has at least: separators behind the last name are not in every row.
+    fn least(&self) -> usize {
+        self.names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
+    }
+
+    /// The first cell with something in it that is beyond the header.
+    fn beyond(&self, record: &StringRecord) -> Option<usize> {
+        (self.width()..record.len()).find(|at| record.get(*at).is_some_and(|cell| !cell.trim().is_empty()))
+    }
+
+    /// Where the columns are that the mapping names.
+    fn named(&self) -> impl Iterator<Item = usize> {
+        let details = self.details.iter().map(|(_, at)| *at);
+        let fields = self.fields.iter().map(|(_, at)| *at);
+        [self.case].into_iter().chain(self.moves.columns()).chain(self.actor).chain(details).chain(fields)
+    }
+
+    /// The parameter that names a column.
+    fn parameter(&self, column: usize) -> String {
+        let detail = self.details.iter().find(|(_, at)| *at == column).map(|(detail, _)| detail.parameter());
+        let field = self.fields.iter().find(|(_, at)| *at == column).map(|(key, _)| format!("fields.{key}"));
+        let word = match &self.moves {
+            _ if column == self.case => "case",
+            _ if Some(column) == self.actor => "actor",
+            Moves::Long { time, .. } if *time == column => "time",
+            Moves::Long { status, .. } if *status == column => "status",
+            Moves::Standing(Some(status)) if *status == column => "status",
+            _ => "entered",
+        };
+        field.unwrap_or_else(|| detail.unwrap_or(word).to_owned())
+    }
+
     /// The statuses that a record names, good or bad.
     pub(super) fn statuses<'a>(&'a self, record: &'a StringRecord) -> Vec<&'a str> {
         match &self.moves {
@@ -140,139 +127,6 @@ impl Columns {
             }
             Moves::Standing(None) => Vec::new(),
         }
-    }
-
-    pub(super) fn row<'a>(
-        &'a self,
-        record: &'a StringRecord,
-        place: Place<'_>,
-        mapping: &Mapping,
-        describing: &Describing,
-    ) -> Result<ParsedRow<'a>, BadRow> {
-        let cell = |at: usize| record.get(at).unwrap_or_default().trim();
-        let bad = |field: &str, at: usize, code: &str, message, mend| BadRow {
-            line: place.line,
-            row: place.row,
-            sheet: place.sheet.map(str::to_owned),
-            field: field.to_owned(),
-            column: self.names.get(at).cloned(),
-            value: Some(shortened(cell(at))),
-            code: code.to_owned(),
-            message,
-            how_to_fix: mend,
-        };
-        let width = self.width();
-        if record.len() > width || (record.len() < width && !place.may_be_short) {
-            let message = Label::new(
-                format!("这一行有 {} 列，表头有 {width} 列。", record.len()),
-                format!("The row has {} fields, the header {width}.", record.len()),
-            );
-            let mend = Label::new(
-                "请检查分隔符和引号：含有分隔符的内容要用引号括起来。",
-                "Check separators and quotes: a field that contains the separator must be quoted.",
-            );
-            return Err(BadRow { column: None, value: None, ..bad("", width, "field-count", message, mend) });
-        }
-        let named = |field, at: usize| match name_fault(cell(at)) {
-            None => Ok(cell(at)),
-            Some((code, message, mend)) => Err(bad(field, at, code, message, mend)),
-        };
-        let case = named("case", self.case)?;
-        let time = |field: &str, at: usize| {
-            mapping.format.time.instant(cell(at)).map_err(|fault| {
-                bad(field, at, fault.code(), fault.message(&shortened(cell(at))), fault.mend())
-            })
-        };
-        let moves = match &self.moves {
-            Moves::Long { status, time: at } => vec![(named("status", *status)?, time("time", *at)?)],
-            Moves::Wide(entered) => {
-                let filled = entered.iter().filter(|(_, at)| !cell(*at).is_empty());
-                let moves: Vec<_> = filled
-                    .map(|(status, at)| Ok((&**status, time("entered", *at)?)))
-                    .collect::<Result<_, BadRow>>()?;
-                if moves.is_empty() {
-                    let message =
-                        Label::new("各状态的时间都是空的。", "None of the columns of times is filled in.");
-                    let mend = Label::new(
-                        "请至少填写一个状态的时间，或删除该行。",
-                        "Fill in the time of one status at least, or remove the row.",
-                    );
-                    return Err(BadRow {
-                        column: None,
-                        value: None,
-                        ..bad("entered", width, "missing-field", message, mend)
-                    });
-                }
-                moves
-            }
-            Moves::Standing(status) => {
-                let status = status.filter(|status| !cell(*status).is_empty());
-                let status = status.map(|status| named("status", status)).transpose()?;
-                vec![(status.unwrap_or_default(), place.now)]
-            }
-        };
-        let actor = match self.actor {
-            // What an export says of changes that nobody was named for.
-            Some(at) if cell(at) == NOBODY => "",
-            Some(at) if !cell(at).is_empty() => rep_name(named("actor", at)?),
-            _ => "",
-        };
-        let last = moves.iter().map(|(_, at)| *at).max().unwrap_or(place.now);
-        let mut cells = Vec::new();
-        let mut describe = |field: &str, at: usize, cell: Cell| {
-            if let Some(unmet) = describing.violation(&cell, last) {
-                return Err(bad(field, at, &unmet.code, unmet.message, unmet.how_to_fix));
-            }
-            cells.push(cell);
-            Ok(())
-        };
-        let is_empty = |detail: Detail, at: usize| {
-            BLANK.contains(&cell(at)) || detail == Detail::Owner && is_nobody(cell(at))
-        };
-        for (detail, at) in self.details.iter().filter(|(detail, at)| !is_empty(*detail, *at)) {
-            let said = match detail {
-                Detail::Currency => continue,
-                Detail::Amount => Cell::Amount(self.amount(record, *at).map_err(|fault| {
-                    bad("amount", *at, fault.code(), fault.message(&shortened(cell(*at))), fault.mend())
-                })?),
-                detail => Cell::Text(*detail, cell(*at).into()),
-            };
-            describe(detail.parameter(), *at, said)?;
-        }
-        for (index, (key, at)) in self.fields.iter().enumerate().filter(|(_, (_, at))| !cell(*at).is_empty())
-        {
-            describe(&format!("fields.{key}"), *at, Cell::Field(index, cell(*at).into()))?;
-        }
-        let note = self.note(record);
-        if let Some(long) = note.as_deref().filter(|note| note.chars().count() > MAX_REMARK) {
-            let message = Label::new(
-                format!("备注有 {} 个字符，最多 {MAX_REMARK} 个。", long.chars().count()),
-                format!("The remark has {} characters; at most {MAX_REMARK} are kept.", long.chars().count()),
-            );
-            let mend = Label::new("请缩短备注。", "Shorten the remark.");
-            return Err(bad("note", width, "text-too-long", message, mend));
-        }
-        let listed = matches!(self.moves, Moves::Standing(_));
-        Ok(ParsedRow { case, moves, actor, listed, note, cells })
-    }
-
-    fn amount(&self, record: &StringRecord, at: usize) -> Result<Money, amount::AmountFault> {
-        let column = self.details.iter().find(|(detail, _)| *detail == Detail::Currency);
-        let beside = column.and_then(|(_, at)| record.get(*at));
-        amount::money(record.get(at).unwrap_or_default(), self.unit, beside, self.currency.as_deref())
-    }
-
-    /// What the other columns say: the text of a lone one as it stands, several as a JSON object.
-    fn note(&self, record: &StringRecord) -> Option<Box<str>> {
-        let mut filled = self.rest.iter().filter_map(|at| {
-            let text = record.get(*at).filter(|text| !text.is_empty())?;
-            Some((&self.names[*at], text))
-        });
-        if self.rest.len() == 1 {
-            return filled.next().map(|(_, text)| text.into());
-        }
-        let object: Map<String, Value> = filled.map(|(name, text)| (name.clone(), text.into())).collect();
-        (!object.is_empty()).then(|| Value::Object(object).to_string().into_boxed_str())
     }
 }
 
@@ -317,44 +171,6 @@ impl Moves {
     }
 }
 
-/// Whether a cell for an owner says that there is none.
-fn is_nobody(text: &str) -> bool {
-    let plain = text.trim_matches(['(', ')', '（', '）', ' ']).to_lowercase();
-    matches!(plain.as_str(), "无" | "暂无" | "未分配" | "待分配" | "none" | "nobody" | "unassigned" | "n/a")
-}
-
 fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
-}
-
-/// A value as a report shows it.
-pub(super) fn shortened(text: &str) -> String {
-    const MOST: usize = 80;
-    if text.chars().count() <= MOST {
-        return text.to_owned();
-    }
-    text.chars().take(MOST - 1).chain(['…']).collect()
-}
-
-fn name_fault(text: &str) -> Option<(&'static str, Label, Label)> {
-    if text.is_empty() {
-        let mend = Label::new("请填写，或删除该行。", "Fill it in, or remove the row.");
-        return Some(("missing-field", Label::new("不能为空。", "It is empty."), mend));
-    }
-    if text.chars().count() > MAX_NAME {
-        let message = Label::new(
-            format!("超过 {MAX_NAME} 个字符。"),
-            format!("It is longer than {MAX_NAME} characters."),
-        );
-        let mend = Label::new(
-            "请缩短，并检查列是否正确。",
-            "Shorten it, and check that the column is the right one.",
-        );
-        return Some(("text-too-long", message, mend));
-    }
-    if text.chars().any(char::is_control) {
-        let mend = Label::new("请删除换行等控制字符。", "Remove line breaks and other control characters.");
-        return Some(("control-character", Label::new("含有控制字符。", "It has control characters."), mend));
-    }
-    None
 }

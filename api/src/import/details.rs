@@ -79,7 +79,7 @@ pub(super) enum Cell {
 }
 
 /// What the rows of a case say together: of each thing what the latest row says that says it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Details {
     texts: BTreeMap<Detail, (DateTime<Utc>, Box<str>)>,
     amount: Option<(DateTime<Utc>, Money)>,

@@ -7,7 +7,7 @@ use csv::StringRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::columns::shortened;
+use super::report::shortened;
 use super::source::{Detected, Records};
 use super::{Format, ImportError};
 

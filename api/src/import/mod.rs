@@ -12,6 +12,8 @@ mod columns;
 mod decide;
 mod describe;
 mod details;
+#[cfg(test)]
+mod forms;
 mod header;
 mod job;
 mod locate;
@@ -20,6 +22,7 @@ mod names;
 mod pipeline;
 mod read;
 mod report;
+mod row_fault;
 mod run;
 mod source;
 mod time;
@@ -200,8 +203,8 @@ pub enum ImportError {
         most: usize,
     },
     /// The file is a workbook that cannot be read.
-    #[error("the workbook cannot be read: {0}; save it as .xlsx or as CSV")]
-    NotWorkbook(String),
+    #[error("the workbook cannot be read: {}; save it as .xlsx or as CSV", .0.en)]
+    NotWorkbook(Label),
     /// The workbook has no such sheet.
     #[error("the workbook has no sheet {sheet:?}; it has {}", .found.join(", "))]
     NoSheet {

@@ -96,7 +96,7 @@ fn extended(pipeline: &Pipeline, mapping: &Mapping, file: &File) -> Option<Pipel
     if pipeline.stages.len() + added.len() > MOST_STAGES {
         return None;
     }
-    let stages = Pipeline::any_move(&pipeline.key, &added, &mapping.endings).stages;
+    let stages = Pipeline::any_move(&pipeline.key, &added, &mapping.endings.as_said()).stages;
     let version = pipeline.version + 1;
     Some(Pipeline { version, stages: [pipeline.stages.clone(), stages].concat(), ..pipeline.clone() })
 }
@@ -160,7 +160,7 @@ fn name_stages(pipeline: &Pipeline, file: &mut File) {
 
 /// The statuses that are said to end are of the file, and none is said to be both.
 fn known(endings: &Endings, file: &File) -> Result<(), ImportError> {
-    let Endings { won, lost, finals } = endings;
+    let Endings { won, lost, finals, by_name: _ } = endings;
     for (parameter, statuses) in [("won", won), ("lost", lost), ("final", finals)] {
         // One that stands in bad rows alone is of the file: what is wrong is said of the rows.
         let is_known =

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use csv::StringRecord;
 use sha2::{Digest, Sha256};
-use waymark_domain::Label;
 
-use super::columns::{Columns, ParsedRow, Place, shortened};
+use super::columns::Columns;
+use super::columns::row::{ParsedRow, RowReader};
 use super::describe::Describing;
 use super::details::Details;
+use super::row_fault::{Place, RowFault};
 use super::source::{Detected, Records};
 use super::{BadRow, ImportError, Mapping, Phase, Progress};
 
@@ -33,7 +34,7 @@ pub(super) struct Row {
 }
 
 /// The rows of one case, by time; rows of the same instant in the order of the file.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Case {
     pub(super) id: Arc<str>,
     pub(super) rows: Vec<Row>,
@@ -113,15 +114,18 @@ fn read_records(
         let now = describing.now;
         let place =
             Place { line: records.line, row: records.row, sheet: sheet.as_deref(), may_be_short, now };
-        match columns.row(&record, place, mapping, describing) {
+        let of_case = |case: &str, fault: RowFault| fault.at(place, "case", Some(&mapping.case), Some(case));
+        let row = RowReader { columns: &columns, record: &record, place, mapping, describing };
+        match row.read() {
             Err(bad) => {
                 let ending = |status: &&str| mapping.endings.named().any(|named| named == status);
                 let endings = columns.statuses(&record).into_iter().filter(ending).map(str::to_owned);
                 reading.file.refused_endings.extend(endings);
                 reading.refuse(bad);
             }
+            Ok(said) if said.is_a_sum() => reading.refuse(of_case(said.case, RowFault::row_of_totals())),
             Ok(said) if said.is_of_a_list() && reading.by_case.contains_key(said.case) => {
-                reading.refuse(repeated(said.case, &mapping.case, place));
+                reading.refuse(of_case(said.case, RowFault::repeated_customer()));
             }
             Ok(said) => reading.take(said, place)?,
         }
@@ -202,21 +206,6 @@ impl FileReader {
             Some(most) => Err(ImportError::TooManyStatuses { line, most }),
             None => Ok(()),
         }
-    }
-}
-
-/// The refusal of a second row of a customer in a list of customers: nothing says which of the two is right.
-fn repeated(case: &str, column: &str, place: Place<'_>) -> BadRow {
-    BadRow {
-        line: place.line,
-        row: place.row,
-        sheet: place.sheet.map(str::to_owned),
-        field: "case".to_owned(),
-        column: Some(column.to_owned()),
-        value: Some(shortened(case)),
-        code: "repeated-customer".to_owned(),
-        message: Label::new("前面的行已有同一个客户。", "An earlier row is of the same customer."),
-        how_to_fix: Label::new("每个客户只保留一行。", "Keep one row for each customer."),
     }
 }
 
@@ -505,6 +494,70 @@ mod tests {
         assert_eq!(file.cases[0].details.text(Detail::Name), None);
         let owners: Vec<_> = file.cases.iter().map(|case| case.details.text(Detail::Owner)).collect();
         assert_eq!(owners, [None, Some("王")], "who says that there is no owner names none");
+    }
+
+    #[test]
+    fn a_cell_beside_the_table_says_where_it_is_and_separators_after_the_last_cell_say_nothing() {
+        for text in [
+            "case,status,time,who\nA,New,2024-01-01,x,\nB,New,2024-01-01,x, ,,\n",
+            "case,status,time,who,,\nA,New,2024-01-01,x\nB,New,2024-01-01,,,\n",
+        ] {
+            let file = read_text(text).unwrap();
+            assert!(file.bad.is_empty() && file.rows == 2, "{:?}", file.bad);
+        }
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet();
+        for (row, cells) in
+            [["case", "status", "time", "who", "", ""], ["A", "New", "2024-01-01", "", "", "call!"]]
+                .iter()
+                .enumerate()
+        {
+            for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+                sheet.write(row as u32, column as u16, *cell).unwrap();
+            }
+        }
+        book.add_worksheet().set_name("February").unwrap();
+        let file = read_bytes(&book.save_to_buffer().unwrap(), &mapping()).unwrap();
+        assert_eq!((file.bad[0].code.as_str(), file.bad[0].value.as_deref()), ("field-count", Some("call!")));
+        assert!(file.bad[0].message.en.starts_with("Column 6 "), "{:?}", file.bad[0].message);
+        assert_eq!(file.detected.other_sheets, ["February"]);
+    }
+
+    #[test]
+    fn a_formula_without_a_result_is_refused_where_a_column_is_named_and_is_no_row_by_itself() {
+        let text = "case,status,time,who,value,more\nA,New,2024-01-01,x,#DIV/0!,\nB,New,#N/A,x,5,\nC,New,2024-01-01,x,5,#REF!\n\
+                    #N/A,,,,#VALUE!,\n#1,New,2024-01-01,x,5,\n";
+        let details = [(Detail::Amount, "value".to_owned()), (Detail::Currency, "CNY".to_owned())].into();
+        let file = read_bytes(text.as_bytes(), &Mapping { details, ..mapping() }).unwrap();
+        let bad: Vec<_> = file
+            .bad
+            .iter()
+            .map(|bad| (bad.line, bad.field.as_str(), bad.column.as_deref(), bad.code.as_str()))
+            .collect();
+        let expected =
+            [(2, "amount", Some("value"), "formula-error"), (3, "time", Some("time"), "formula-error")];
+        assert_eq!(bad, expected);
+        assert_eq!(moves(&file).iter().map(|(id, ..)| *id).collect::<Vec<_>>(), ["C", "#1"]);
+    }
+
+    #[test]
+    fn the_sum_below_a_list_is_no_customer() {
+        let text = "who,stage,value\n晴川,成交,12\nTotal,New,\nTOTAL,,5\n合计：,,12\n";
+        let details = [(Detail::Amount, "value"), (Detail::Currency, "CNY"), (Detail::Name, "who")]
+            .map(|(detail, column)| (detail, column.to_owned()))
+            .into();
+        let list = Mapping {
+            pipeline: "p".into(),
+            case: "who".into(),
+            status: Some("stage".into()),
+            details,
+            without_history: true,
+            ..Mapping::default()
+        };
+        let file = read_bytes(text.as_bytes(), &list).unwrap();
+        let bad: Vec<_> = file.bad.iter().map(|bad| (bad.row, bad.code.as_str())).collect();
+        assert_eq!(bad, [(4, "row-of-totals"), (5, "row-of-totals")]);
+        assert_eq!(file.cases.len(), 2, "somebody called Total who stands somewhere is a customer");
     }
 
     #[test]

@@ -121,9 +121,12 @@ pub struct Report {
     /// Whether the pipeline, which permits any move, got statuses of the file in a next version.
     pub pipeline_extended: bool,
     /// What statuses that end were taken for, in the order of the file, where the pipeline was made from it: won, lost, or
-    /// closed, which no win rate counts. `guessed` where only `final` named them.
+    /// closed, which no win rate counts. `guessed` where their names told it.
     #[schema(value_type = Vec<Object>, example = json!([{"status": "Closed Won", "type": "won", "guessed": true}]))]
     pub endings: Vec<Ending>,
+    /// Where names told how statuses end: why, and how to say otherwise.
+    #[schema(value_type = Option<BilingualText>)]
+    pub how_endings_were_told: Option<Label>,
     /// Rows in the file that have anything in them, beside the header; of a wide file one for each filled column of times.
     /// They are the sum of `taken`, `known` and `skipped`.
     pub rows: u64,
@@ -160,6 +163,15 @@ pub struct Report {
     pub samples: Vec<Sample>,
 }
 
+/// Why statuses of a new pipeline were taken for won or lost, and how to say otherwise.
+pub(super) fn how_endings_are_told() -> Label {
+    Label::new(
+        "新建销售流程时，未指明的状态按常用名称（如 成交、赢单、流失、输单）判断成交与流失。与实际不符时，请用 won、lost 指明；won 留空值则一概不按名称判断。",
+        "In a new pipeline usual names, such as won, closed won or lost, tell which statuses are won and lost. Where that is \
+         wrong, name them by won and lost; an empty won takes none by its name.",
+    )
+}
+
 /// Sums bad rows by what is wrong with them, the most frequent first.
 pub(super) fn sum_up(bad: &[BadRow]) -> Vec<Problems> {
     let mut sums: BTreeMap<(&str, &str), Problems> = BTreeMap::new();
@@ -177,4 +189,13 @@ pub(super) fn sum_up(bad: &[BadRow]) -> Vec<Problems> {
     let mut sums: Vec<Problems> = sums.into_values().collect();
     sums.sort_by_key(|sum| (std::cmp::Reverse(sum.count), sum.first_row));
     sums
+}
+
+/// A value as a report shows it.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 80;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    text.chars().take(MOST - 1).chain(['…']).collect()
 }

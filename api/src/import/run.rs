@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use waymark_domain::pipeline::{MOST_STAGES, Stage};
+use waymark_domain::pipeline::{Ending, Endings, MOST_STAGES, Stage};
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::{Entry, Position, StoreError};
 
@@ -17,7 +17,7 @@ use super::job::{Checked, IN_FLIGHT, Import, Target};
 use super::locate::{self, Located};
 use super::pipeline::{Change, pipelines, publish, with_pipeline};
 use super::read::{self, Case, File};
-use super::report::sum_up;
+use super::report::{how_endings_are_told, sum_up};
 use super::{BadRow, Detail, ImportError, MOST_SAMPLES, Mapping, Phase, Progress, Report, Sample};
 use crate::app::{App, AppError, Caller};
 
@@ -129,22 +129,21 @@ impl Report {
 
 /// The report before anything was decided.
 fn begin((id, begun_at): (Uuid, Position), file: &File, change: &Change, mapping: &Mapping) -> Report {
-    let made: &[Stage] = match change {
-        Change::None => &[],
-        Change::Created(pipeline) | Change::Extended(pipeline) => &pipeline.stages,
+    let (made, said): (&[Stage], Endings) = match change {
+        Change::None => (&[], Endings::default()),
+        Change::Created(pipeline) => (&pipeline.stages, mapping.endings.clone()),
+        Change::Extended(pipeline) => (&pipeline.stages, mapping.endings.as_said()),
     };
     let is_made = |status: &&String| made.iter().any(|stage| stage.id == **status);
+    let endings: Vec<Ending> =
+        file.statuses.iter().filter(is_made).filter_map(|status| said.ending(status)).collect();
     Report {
         import: id,
         pipeline: mapping.pipeline.clone(),
         pipeline_created: matches!(change, Change::Created(_)),
         pipeline_extended: matches!(change, Change::Extended(_)),
-        endings: file
-            .statuses
-            .iter()
-            .filter(is_made)
-            .filter_map(|status| mapping.endings.ending(status))
-            .collect(),
+        how_endings_were_told: endings.iter().any(|ending| ending.guessed).then(how_endings_are_told),
+        endings,
         rows: file.rows,
         position: begun_at,
         preview: mapping.preview,

@@ -9,6 +9,7 @@ use encoding_rs::{Encoding, UTF_8};
 use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 use utoipa::ToSchema;
+use waymark_domain::Label;
 
 use super::charset::{self, Transcoded};
 use super::header::{HEADER_WITHIN, HeaderScore, IsWanted};
@@ -41,6 +42,8 @@ pub struct Detected {
     pub separator: Option<String>,
     /// The sheet that is read; none of a text file.
     pub sheet: Option<String>,
+    /// The other sheets of the workbook, which are not read.
+    pub other_sheets: Vec<String>,
     /// The row of the header, as a spreadsheet counts. What stands above it is titles and is not read.
     pub header_row: u64,
     /// The columns, as the header names them.
@@ -123,7 +126,16 @@ impl<'a> Records<'a> {
             return Self::workbook(begin, source, format, is_wanted);
         }
         if begin.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
-            return Err(ImportError::NotWorkbook("it is an .xls file of before 2007".to_owned()));
+            return Err(ImportError::NotWorkbook(Label::new(
+                "这是 2007 年以前的 .xls 文件，或设有密码",
+                "it is an .xls file of before 2007, or locked with a password",
+            )));
+        }
+        if is_markup(&begin) {
+            return Err(ImportError::NotWorkbook(Label::new(
+                "文件内容是网页或 XML，并不是工作簿",
+                "it is a web page or XML and no workbook, whatever its name",
+            )));
         }
         Self::text(begin, source, format, is_wanted)
     }
@@ -136,10 +148,18 @@ impl<'a> Records<'a> {
     ) -> Result<Self, ImportError> {
         source.take(MOST_WORKBOOK_BYTES).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MOST_WORKBOOK_BYTES {
-            return Err(ImportError::NotWorkbook(format!("it has more than {MOST_WORKBOOK_BYTES} bytes")));
+            return Err(ImportError::NotWorkbook(Label::new(
+                format!("超过 {MOST_WORKBOOK_BYTES} 字节"),
+                format!("it has more than {MOST_WORKBOOK_BYTES} bytes"),
+            )));
         }
         let sheet = workbook::read(bytes, format.sheet.as_deref(), is_wanted)?;
-        let detected = Detected { format: "xlsx".to_owned(), sheet: Some(sheet.name), ..Detected::default() };
+        let detected = Detected {
+            format: "xlsx".to_owned(),
+            sheet: Some(sheet.name),
+            other_sheets: sheet.others,
+            ..Detected::default()
+        };
         Ok(Self {
             detected,
             rows: Rows::Sheet(sheet.rows.into_iter()),
@@ -262,7 +282,8 @@ impl<'a> Records<'a> {
                     self.breaks += record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
                 }
             }
-            if record.iter().any(|field| !field.trim().is_empty()) {
+            // Formulas that were filled in below the last row show errors there.
+            if record.iter().map(str::trim).any(|field| !field.is_empty() && !workbook::is_error(field)) {
                 return Ok(true);
             }
         }
@@ -272,6 +293,13 @@ impl<'a> Records<'a> {
     pub(super) fn may_be_short(&self) -> bool {
         matches!(self.rows, Rows::Sheet(_))
     }
+}
+
+/// Whether it is HTML or XML, which some programs write and call `.xls`.
+fn is_markup(begin: &[u8]) -> bool {
+    let begin = begin.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begin).trim_ascii_start();
+    let begins = |mark: &[u8]| begin.get(..mark.len()).is_some_and(|some| some.eq_ignore_ascii_case(mark));
+    [&b"<html"[..], b"<!doctype", b"<table", b"<?xml"].into_iter().any(begins)
 }
 
 /// A text that ends with an error where one record goes on for too long.
@@ -361,6 +389,21 @@ mod tests {
             rows += 1;
         }
         Ok(rows)
+    }
+
+    #[test]
+    fn what_is_no_workbook_whatever_its_name_is_said() {
+        let mut ods = b"PK\x03\x04".to_vec();
+        ods.extend(b"..........................mimetypeapplication/vnd.oasis.opendocument.spreadsheet");
+        for (bytes, word) in [
+            (b"\xD0\xCF\x11\xE0".to_vec(), "password"),
+            (b"\xEF\xBB\xBF<HTML><table>".to_vec(), "web page"),
+            (b"\n<?xml version=\"1.0\"?><Workbook/>".to_vec(), "XML"),
+            (ods, "OpenDocument"),
+        ] {
+            let error = records(&bytes[..]).unwrap_err();
+            assert!(matches!(&error, ImportError::NotWorkbook(why) if why.en.contains(word)), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! What can be read in one way alone is read. A date that can be read in two ways, such as 03/05/2026, is refused with the
 //! parameter that says which it is.
 
+use std::borrow::Cow;
+
 use chrono::{
     DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeDelta, Utc,
 };
@@ -25,6 +27,10 @@ const SAME_SIGNS: [(char, &str); 9] = [
 /// The names of months, as far as they are compared.
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// The names of the days of the week, as far as they are compared, and what Chinese ones begin with.
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const CHINESE_WEEKDAYS: [&str; 3] = ["星期", "礼拜", "周"];
 
 /// How times without an offset are read.
 #[derive(Debug, Clone)]
@@ -50,6 +56,8 @@ pub(super) enum TimeFault {
     Malformed,
     /// Day and month could be either way round, or the century is not told.
     Ambiguous,
+    /// It is the number by which spreadsheets count days, without the looks of a date.
+    DayNumber,
     /// Its second is 60.
     LeapSecond,
     /// Clocks in that zone never showed it.
@@ -63,7 +71,9 @@ impl TimeFault {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::Ambiguous => "ambiguous-date",
-            Self::Malformed | Self::LeapSecond | Self::Skipped | Self::OutOfRange => "invalid-instant",
+            Self::Malformed | Self::DayNumber | Self::LeapSecond | Self::Skipped | Self::OutOfRange => {
+                "invalid-instant"
+            }
         }
     }
 
@@ -78,6 +88,10 @@ impl TimeFault {
                 format!(
                     "{text:?} can be read in several ways: the order of day and month, or the century, is not clear."
                 ),
+            ),
+            Self::DayNumber => Label::new(
+                format!("“{text}”像是表格软件的日期序号，没有显示为日期。"),
+                format!("{text:?} seems to be a spreadsheet's number of a day that is not shown as a date."),
             ),
             Self::LeapSecond => waymark_domain::instant::InvalidInstant::LeapSecond.label(),
             Self::Skipped => Label::new(
@@ -95,8 +109,12 @@ impl TimeFault {
     pub(super) fn mend(self) -> Label {
         match self {
             Self::Ambiguous => Label::new(
-                "请用 time_format 说明写法，例如 time_format=%d/%m/%Y（日在前）或 %m/%d/%Y（月在前）。",
-                "Say how it is written with time_format, such as time_format=%d/%m/%Y (day first) or %m/%d/%Y (month first).",
+                "请用 time_format 说明写法，例如 time_format=%d/%m/%Y（日在前）、%m/%d/%Y（月在前）或 %d-%b-%y（3-Nov-26）。",
+                "Say how it is written with time_format, such as time_format=%d/%m/%Y (day first), %m/%d/%Y (month first) or %d-%b-%y (3-Nov-26).",
+            ),
+            Self::DayNumber => Label::new(
+                "请在表格软件中把这一列的单元格格式设为日期，再保存。",
+                "Give the cells of the column the format of a date in the spreadsheet, and save it again.",
             ),
             Self::Skipped => Label::new(
                 "请检查时间，或用 zone 指定另一个时区。",
@@ -164,6 +182,8 @@ impl TimeRules {
             10 => DateTime::from_timestamp(number, 0),
             13 => DateTime::from_timestamp_millis(number),
             16 => DateTime::from_timestamp_micros(number),
+            // From 1970 to 2173.
+            5 if (25_569..=99_999).contains(&number) => return Err(TimeFault::DayNumber),
             _ => None,
         };
         since_1970.ok_or(TimeFault::Malformed)
@@ -188,6 +208,7 @@ impl TimeRules {
 
 /// A date, and perhaps a time and an offset, as people write them.
 fn written(text: &str) -> Result<(NaiveDateTime, Option<TimeDelta>), TimeFault> {
+    let text = without_weekday(text);
     let mut plain = String::with_capacity(text.len());
     for sign in text.chars() {
         match SAME_SIGNS.iter().find(|(other, _)| *other == sign) {
@@ -199,12 +220,31 @@ fn written(text: &str) -> Result<(NaiveDateTime, Option<TimeDelta>), TimeFault> 
         }
     }
     let plain = plain.trim();
-    let (date, rest) = by_month_name(plain).map_or_else(|| by_numbers(plain), Ok)?;
+    let (date, rest) = by_month_name(plain).unwrap_or_else(|| by_numbers(plain))?;
     let (time, offset) = time_of_day(rest.trim())?;
     Ok((date.and_time(time), offset))
 }
 
-/// A date with the year first, and what follows it.
+/// A text without the day of the week, which the date tells.
+fn without_weekday(text: &str) -> Cow<'_, str> {
+    let (word, rest) = text.split_at(text.find([' ', ',', '.']).unwrap_or(text.len()));
+    let is_day = |day: &&str| word.eq_ignore_ascii_case(day) || word.eq_ignore_ascii_case(&day[..3]);
+    if WEEKDAYS.iter().any(is_day) {
+        return rest.trim_start_matches([' ', ',', '.']).into();
+    }
+    let named = CHINESE_WEEKDAYS.iter().find_map(|word| {
+        let (before, after) = text.split_once(word)?;
+        Some((before, after.strip_prefix(['一', '二', '三', '四', '五', '六', '日', '天'])?))
+    });
+    let Some((before, after)) = named else { return text.into() };
+    let (before, after) = match (before.strip_suffix(['(', '（']), after.strip_prefix([')', '）'])) {
+        (Some(before), Some(after)) => (before, after),
+        _ => (before, after),
+    };
+    format!("{before} {after}").into()
+}
+
+/// A date with the year first, or one whose day and month tell themselves, and what follows it.
 fn by_numbers(text: &str) -> Result<(NaiveDate, &str), TimeFault> {
     let end = text.find(|sign: char| !(sign.is_ascii_digit() || matches!(sign, '-' | '/' | '.')));
     let (date, rest) = text.split_at(end.unwrap_or(text.len()));
@@ -215,17 +255,29 @@ fn by_numbers(text: &str) -> Result<(NaiveDate, &str), TimeFault> {
     if parts.iter().any(|part| part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit())) {
         return Err(TimeFault::Malformed);
     }
+    let number = |part: &str| part.parse::<u32>().map_err(|_| TimeFault::Malformed);
+    if first.len() <= 2 && second.len() <= 2 && third.len() == 4 {
+        return Ok((year_last(number(first)?, number(second)?, number(third)?)?, rest));
+    }
     if first.len() != 4 {
         return Err(if first.len() <= 2 { TimeFault::Ambiguous } else { TimeFault::Malformed });
     }
-    let number = |part: &str| part.parse::<u32>().map_err(|_| TimeFault::Malformed);
     let year = i32::try_from(number(first)?).map_err(|_| TimeFault::Malformed)?;
     let date = NaiveDate::from_ymd_opt(year, number(second)?, number(third)?);
     Ok((date.ok_or(TimeFault::Malformed)?, rest))
 }
 
+/// A date of which the order of day and month is not told, where it can be one day alone.
+fn year_last(first: u32, second: u32, year: u32) -> Result<NaiveDate, TimeFault> {
+    let year = i32::try_from(year).map_err(|_| TimeFault::Malformed)?;
+    let readings = [(first, second), (second, first)];
+    let mut days = readings.iter().filter_map(|(day, month)| NaiveDate::from_ymd_opt(year, *month, *day));
+    let day = days.next().ok_or(TimeFault::Malformed)?;
+    if days.all(|other| other == day) { Ok(day) } else { Err(TimeFault::Ambiguous) }
+}
+
 /// A date with the month's English name, and what follows it; none where it has none.
-fn by_month_name(text: &str) -> Option<(NaiveDate, &str)> {
+fn by_month_name(text: &str) -> Option<Result<(NaiveDate, &str), TimeFault>> {
     let (mut month, mut day, mut year) = (None, None, None);
     let mut rest = text;
     while month.is_none() || day.is_none() || year.is_none() {
@@ -240,6 +292,8 @@ fn by_month_name(text: &str) -> Option<(NaiveDate, &str)> {
             match word.len() {
                 1 | 2 if day.is_none() => day = Some(number),
                 4 if year.is_none() => year = i32::try_from(number).ok(),
+                // The century is not told.
+                2 if month.is_some() => return Some(Err(TimeFault::Ambiguous)),
                 _ => return None,
             }
         } else {
@@ -251,7 +305,7 @@ fn by_month_name(text: &str) -> Option<(NaiveDate, &str)> {
             month = u32::try_from(found + 1).ok();
         }
     }
-    Some((NaiveDate::from_ymd_opt(year?, month?, day?)?, rest.trim_start_matches(',')))
+    Some(Ok((NaiveDate::from_ymd_opt(year?, month?, day?)?, rest.trim_start_matches(','))))
 }
 
 /// A time of day, with the half of the day before or after it, and an offset; midnight where there is nothing.
@@ -367,6 +421,10 @@ mod tests {
             "2026/11/3 2:05 PM",
             "2026／11／3 14：05",
             "Nov 3, 2026 2:05 PM",
+            "Tuesday, November 3, 2026 2:05 PM",
+            "Tue 3 Nov 2026 14:05",
+            "2026年11月3日 星期二 14:05",
+            "2026/11/3（周二）14:05",
             "3 November 2026 14:05",
             "20261103140500",
             "2026-11-03T14:05:00+08:00",
@@ -380,6 +438,12 @@ mod tests {
         ] {
             reads(&shanghai, text, "2026-11-03T06:05:00Z");
         }
+        for text in
+            ["25/12/2026", "12/25/2026", "25.12.2026", "2026年12月25日星期五", "Friday, December 25, 2026"]
+        {
+            reads(&shanghai, text, "2026-12-24T16:00:00Z");
+        }
+        reads(&shanghai, "05/05/2026 08:00", "2026-05-05T00:00:00Z");
         for text in ["2026-11-03", "2026/11/3", "2026年11月3日", "20261103", "3-Nov-2026"] {
             reads(&shanghai, text, "2026-11-02T16:00:00Z");
         }
@@ -389,7 +453,7 @@ mod tests {
     #[test]
     fn what_can_be_read_in_two_ways_is_refused_until_its_shape_is_declared() {
         let plain = in_zone(Tz::UTC);
-        for text in ["03/05/2026", "3-5-2026 10:00", "03.05.26", "26/11/03"] {
+        for text in ["03/05/2026", "3-5-2026 10:00", "03.05.26", "26/11/03", "3-Nov-26", "Nov 3, 26"] {
             assert_eq!(plain.instant(text), Err(TimeFault::Ambiguous), "{text}");
         }
         let day_first = TimeRules { format: Some("%d/%m/%Y".to_owned()), ..plain.clone() };
@@ -411,9 +475,14 @@ mod tests {
             "2026-11-03 14:05 CST",
             "12345",
             "2026-11",
+            "31/04/2026",
+            "13/14/2026",
+            "星期二",
+            "Tuesday",
         ] {
             assert_eq!(plain.instant(text), Err(TimeFault::Malformed), "{text}");
         }
+        assert_eq!(plain.instant("46000"), Err(TimeFault::DayNumber));
         for leap in ["2016-12-31T23:59:60Z", "2016-12-31 23:59:60", "2026-06-30T12:34:60+08:00"] {
             assert_eq!(plain.instant(leap), Err(TimeFault::LeapSecond), "{leap}");
         }

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 use csv::StringRecord;
+use waymark_domain::Label;
 
 use super::ImportError;
 use super::header::{HEADER_WITHIN, IsWanted};
@@ -19,6 +20,8 @@ pub(super) type SheetRow = (u64, StringRecord);
 /// What a workbook holds that is read.
 pub(super) struct Sheet {
     pub(super) name: String,
+    /// The others of the workbook.
+    pub(super) others: Vec<String>,
     pub(super) rows: Vec<SheetRow>,
 }
 
@@ -29,6 +32,12 @@ pub(super) fn read(
     wanted: Option<&str>,
     is_wanted: &IsWanted<'_>,
 ) -> Result<Sheet, ImportError> {
+    if bytes.get(30..).is_some_and(|begin| begin.starts_with(b"mimetypeapplication/vnd.oasis")) {
+        return Err(ImportError::NotWorkbook(Label::new(
+            "这是 OpenDocument（.ods）表格",
+            "it is an OpenDocument spreadsheet (.ods)",
+        )));
+    }
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| not_a_workbook(&error))?;
     let names = book.sheet_names();
     let name = match wanted {
@@ -60,7 +69,8 @@ pub(super) fn read(
     }
     drop(cells);
     spread_merged(&mut book, &name, &mut rows)?;
-    Ok(Sheet { name, rows })
+    let others = names.into_iter().filter(|other| *other != name).collect();
+    Ok(Sheet { name, others, rows })
 }
 
 type Book = Xlsx<Cursor<Vec<u8>>>;
@@ -107,8 +117,9 @@ fn spread_merged(book: &mut Book, name: &str, rows: &mut [SheetRow]) -> Result<(
         spread += below.len();
         // Regions do not overlap in a sheet that a spreadsheet wrote.
         if spread > MOST_MERGED {
-            return Err(ImportError::NotWorkbook(format!(
-                "more than {MOST_MERGED} rows are in merged cells"
+            return Err(ImportError::NotWorkbook(Label::new(
+                format!("合并单元格跨越的行超过 {MOST_MERGED} 行"),
+                format!("more than {MOST_MERGED} rows are in merged cells"),
             )));
         }
         if !said.is_empty() {
@@ -123,10 +134,18 @@ fn with_cell(record: &StringRecord, column: usize, said: &str) -> StringRecord {
     (0..width).map(|at| if at == column { said } else { record.get(at).unwrap_or_default() }).collect()
 }
 
+/// Whether a cell shows that a spreadsheet could not compute it.
+pub(super) fn is_error(text: &str) -> bool {
+    const ERRORS: [&str; 10] =
+        ["#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#DATA!", "#SPILL!", "#CALC!"];
+    text.starts_with('#') && ERRORS.contains(&text)
+}
+
 /// What a cell shows, without the looks: numbers in full, dates with the year first.
 fn text(value: &DataRef<'_>) -> String {
     match value {
-        DataRef::Empty | DataRef::Error(_) => String::new(),
+        DataRef::Empty => String::new(),
+        DataRef::Error(error) => error.to_string(),
         DataRef::Int(number) => number.to_string(),
         DataRef::Float(number) => number.to_string(),
         DataRef::Bool(value) => value.to_string(),
@@ -151,5 +170,5 @@ fn date(at: &ExcelDateTime) -> String {
 }
 
 fn not_a_workbook(error: &XlsxError) -> ImportError {
-    ImportError::NotWorkbook(error.to_string())
+    ImportError::NotWorkbook(Label::same(error.to_string()))
 }

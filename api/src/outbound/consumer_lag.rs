@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::OutboundError;
 use super::consumers::{ConsumerState, Consumers};
-use crate::eventstore::{Position, TenantId};
+use crate::eventstore::{Position, Repeated, TenantId};
+use crate::kept_looks::KeptLooks;
 use crate::projections::runtime::Duty;
-use crate::repeated::Repeated;
 
 /// How often it is measured how far consumers are behind.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
@@ -99,6 +99,7 @@ impl Consumers {
                 () = tokio::time::sleep(MEASURE_EVERY) => {}
             }
         }
+        meter.kept.write_all().await;
     }
 }
 
@@ -107,6 +108,9 @@ pub(super) struct Meter {
     consumers: Consumers,
     /// Up to where the log of a tenant had come when it was found to have no consumers, or none that was behind.
     without: HashMap<TenantId, Position>,
+    /// Which had no consumers, for the next run of the process; read at the first look.
+    kept: KeptLooks,
+    has_read: bool,
     failures: Repeated,
 }
 
@@ -122,19 +126,25 @@ pub(super) struct Look {
 impl Meter {
     pub(super) fn new(consumers: Consumers) -> Self {
         let failures = Repeated::new("it could not be measured how far consumers are behind");
-        Self { consumers, without: HashMap::new(), failures }
+        let kept = KeptLooks::new(&consumers.app, "consumers");
+        Self { consumers, without: HashMap::new(), kept, has_read: false, failures }
     }
 
     /// Looks at every tenant of this process that has consumers, or may have got one.
     pub(super) async fn look(&mut self) -> Look {
         let app = self.consumers.app.clone();
+        if !self.has_read {
+            self.kept.read().await;
+            self.has_read = true;
+        }
         let mut look = Look { furthest: Lag::default(), asked: 0 };
         // Known before the log is asked: what comes in between is found by the next look.
         for (tenant, grown_to) in app.store.known_heads() {
             if tenant.is_access_log() || !app.projections.tends(tenant, Duty::Upkeep) {
                 continue;
             }
-            if self.without.get(&tenant).is_some_and(|known| *known >= grown_to) {
+            let is_without = self.without.get(&tenant).is_some_and(|known| *known >= grown_to);
+            if is_without || self.kept.of(tenant, grown_to).is_some() {
                 continue;
             }
             look.asked += 1;
@@ -143,6 +153,10 @@ impl Meter {
                 Ok(()) => self.consumers.furthest_behind(tenant).await,
                 Err(error) => Err(error.into()),
             };
+            if let Ok(None) = &looked {
+                self.kept.begin(tenant, grown_to);
+                self.kept.end(tenant, None);
+            }
             match &looked {
                 // There is nobody, or all that there was is acknowledged, until there is more.
                 Ok(None | Some((_, Lag { events: 0, .. }))) => drop(self.without.insert(tenant, grown_to)),
@@ -153,6 +167,9 @@ impl Meter {
                 Err(_) => {}
             }
             self.failures.note(tenant, &looked);
+        }
+        if self.kept.is_due() {
+            self.kept.write().await;
         }
         look
     }

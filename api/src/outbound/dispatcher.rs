@@ -32,6 +32,23 @@ pub struct Dispatcher {
     in_flight: HashSet<(TenantId, Uuid)>,
 }
 
+/// What a look at a tenant found.
+#[derive(Debug, Clone, Copy)]
+enum LookOutcome {
+    NoReceivers,
+    /// With when there is more to do, if nothing happens before.
+    Receivers(Option<DateTime<Utc>>),
+}
+
+impl LookOutcome {
+    fn until(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::NoReceivers => None,
+            Self::Receivers(until) => until,
+        }
+    }
+}
+
 /// A talk that is over.
 struct DeliveryRun {
     place: (TenantId, Uuid),
@@ -94,7 +111,7 @@ impl Dispatcher {
     /// Carries messages until the token is cancelled; the attempts under way are finished then.
     pub async fn run(mut self, stop: CancellationToken) {
         let rounds = Rounds::new(&self.outbound.app, Duty::Messages, "messages could not be looked after");
-        let mut rounds = rounds.and_when_folded(work::NAME);
+        let mut rounds = rounds.and_when_folded(work::NAME).kept_as("messages");
         loop {
             tokio::select! {
                 Some(ended) = self.deliveries.join_next() => {
@@ -105,7 +122,12 @@ impl Dispatcher {
                     let Some(tenants) = tenants else { break };
                     for tenant in tenants {
                         let looked = self.look(tenant, &stop).await;
-                        rounds.looked(tenant, &looked);
+                        let has_receivers = !matches!(looked, Ok(LookOutcome::NoReceivers));
+                        rounds.looked(tenant, &looked.map(LookOutcome::until));
+                        // What is queued for them is told by tables of their own.
+                        if has_receivers {
+                            rounds.must_be_looked_at_again(tenant);
+                        }
                     }
                 }
             }
@@ -119,11 +141,11 @@ impl Dispatcher {
         &mut self,
         tenant: TenantId,
         stop: &CancellationToken,
-    ) -> Result<Option<DateTime<Utc>>, OutboundError> {
+    ) -> Result<LookOutcome, OutboundError> {
         let head = known_head(&self.outbound.app, tenant);
         let endpoints = self.outbound.endpoints(tenant).await?;
         if endpoints.is_empty() {
-            return Ok(None);
+            return Ok(LookOutcome::NoReceivers);
         }
         let has_robots = endpoints.iter().any(|endpoint| endpoint.kind.is_robot());
         self.outbound.queue(tenant, &endpoints).await?;
@@ -140,7 +162,7 @@ impl Dispatcher {
         if has_robots && self.outbound.app.projections.work(tenant).await?.position() < head {
             next.push(Some(now + SOON));
         }
-        Ok(next.into_iter().flatten().min())
+        Ok(LookOutcome::Receivers(next.into_iter().flatten().min()))
     }
 
     /// Forgets what was kept long enough, and says when there is more of it.

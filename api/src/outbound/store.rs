@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod aborted;
 mod acknowledged;
+mod delivered;
 mod error;
 mod messages;
 mod receivers;

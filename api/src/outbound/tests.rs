@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::endpoint::State as DeliveryState;
 use super::secret::WebhookKey;
 use super::{Dispatcher, ReplaySelection, sign};
 use crate::config::{OutboundArgs, PrivateAddresses};
@@ -121,6 +122,12 @@ impl Scene {
         let answer = self.bench.get(&self.admin, path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         answer.json()
+    }
+
+    /// Carries a file away.
+    async fn file(&self, path: &str) {
+        let answer = self.bench.get(&self.admin, path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
     }
 
     /// A webhook that receives registrations. Answers its id and its key.
@@ -296,6 +303,92 @@ async fn what_is_personal_is_sent_only_where_it_was_asked_for_and_never_after_an
     }
     assert_eq!(scene.bench.send().await, 2);
     assert!(scene.receiver.heard()[2..].iter().all(|one| !one.body.contains("Harbour")));
+}
+
+#[tokio::test]
+async fn whom_an_erasure_does_not_reach_is_told_before_and_after_it() {
+    let scene = Scene::new().await;
+    let (webhook, _) =
+        scene.webhook_with(json!({"types": ["customer.registered"], "include_personal": true})).await;
+    let (silent, _) = scene.webhook_with(json!({"types": ["customer.claimed"]})).await;
+    scene.post("/v1/consumers", &json!({"name": "erp", "start": {"position": 0}})).await;
+    scene.file("/v1/audit/bundle").await;
+    let customer = scene.register().await;
+    let other = scene.register().await;
+    let path = format!("/v1/audit/erasures/{customer}");
+    let before = scene.get(&path).await;
+    assert_eq!((&before["customer"], &before["certificate"]), (&json!(customer), &Value::Null));
+    for nobody in ["receivers", "consumers", "files"] {
+        assert_eq!(before[nobody], json!([]), "nothing left yet");
+    }
+
+    // Its message arrives an hour later; one that is made afterwards is sent it by a replay alone.
+    scene.bench.later(1);
+    assert_eq!(scene.bench.send().await, 2);
+    let (later, _) = scene.webhook().await;
+    let registered = scene.get(&format!("/v1/events?customer={customer}&type=customer.registered")).await;
+    let event = &registered["items"][0];
+    assert_eq!(scene.get(&path).await["receivers"].as_array().unwrap().len(), 1);
+    let range = json!({"from_position": event["position"], "to_position": event["position"]});
+    scene.post(&format!("/v1/webhooks/{later}/replay"), &range).await;
+    scene.bench.later(1);
+    assert_eq!(scene.bench.send().await, 1);
+    scene.post("/v1/consumers/erp/acknowledgements", &json!({"position": event["position"]})).await;
+    scene.file("/v1/audit/bundle").await;
+    scene.file(&format!("/v1/audit/export?format=csv&customer={other}")).await;
+    scene.file(&format!("/v1/audit/export?format=csv&customer={customer}")).await;
+
+    let reach = scene.get(&path).await;
+    let told = |id: &str, personal: bool, at: &str| {
+        json!({
+            "id": id, "kind": "webhook", "host": "127.0.0.1", "include_personal": personal, "deleted": false,
+            "messages": 1, "first_at": at, "last_at": at,
+        })
+    };
+    let expected =
+        json!([told(&webhook, true, "2026-03-02T09:00:00Z"), told(&later, false, "2026-03-02T10:00:00Z")]);
+    assert_eq!(reach["receivers"], expected, "and not {silent}");
+    assert_eq!(reach["consumers"][0]["name"], "erp");
+    assert_eq!(
+        (&reach["consumers"][0]["actor"], &reach["consumers"][0]["entries"]),
+        (&json!("admin:root"), &json!(1))
+    );
+    let files: Vec<_> =
+        reach["files"].as_array().unwrap().iter().map(|file| (&file["kind"], &file["actor"])).collect();
+    assert_eq!(files, [(&json!("changes"), &json!("admin:root")), (&json!("bundle"), &json!("admin:root"))]);
+
+    // The outcome of a delivery is forgotten some day, and a receiver deleted: it still holds what it was sent.
+    let (tenant, id) = (scene.bench.tenant(), webhook.parse().unwrap());
+    let forgotten = scene.bench.outbound.store().forget(
+        tenant,
+        id,
+        DeliveryState::Delivered,
+        1_000,
+        scene.bench.now() + chrono::TimeDelta::hours(1),
+    );
+    assert_eq!(forgotten.await.unwrap(), 2);
+    assert_eq!(
+        scene.get(&path).await["receivers"][0],
+        told(&webhook, true, "2026-03-02T08:00:00Z"),
+        "when it was recorded"
+    );
+    scene.bench.call(Method::DELETE, &format!("/v1/webhooks/{webhook}")).key(&scene.admin).send().await;
+    scene.post(&format!("/v1/customers/{customer}/erasure"), &json!({})).await;
+    let after = scene.get(&path).await;
+    let [gone, kept] = [0, 1].map(|place| after["receivers"][place].clone());
+    assert_eq!(
+        (&gone["id"], &gone["deleted"], &gone["messages"]),
+        (&json!(webhook), &json!(true), &json!(1))
+    );
+    assert_eq!(kept["deleted"], false);
+    assert_eq!(after["files"], reach["files"]);
+    assert_eq!(after["certificate"], scene.get("/v1/audit/erasures").await["items"][0]);
+    assert_eq!(
+        (&after["certificate"]["repeats"], &after["certificate"]["key"]),
+        (&Value::Null, &json!("destroyed"))
+    );
+    let nobody = format!("/v1/audit/erasures/{}", Uuid::nil());
+    scene.bench.get(&scene.admin, &nobody).await.problem(404, "not-found");
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ problems! {
 
     InternalError "internal-error" INTERNAL_SERVER_ERROR "服务器内部错误" "Internal server error"
     Contention "contention" SERVICE_UNAVAILABLE "并发修改过多" "Too many concurrent changes"
+    ErasureRecordUnavailable "erasure-record-unavailable" SERVICE_UNAVAILABLE "删除记录不可用" "Record of erasures unavailable"
     KeyFileNotWritable "key-file-not-writable" SERVICE_UNAVAILABLE "密钥文件无法写入" "Key file not writable"
     LogNotWritable "log-not-writable" SERVICE_UNAVAILABLE "事件日志无法写入" "Event log not writable"
     SegmentUnreadable "segment-unreadable" SERVICE_UNAVAILABLE "事件日志的一段无法读取" "Part of the event log cannot be read"

@@ -165,6 +165,7 @@ impl From<AppError> for Problem {
             AppError::Store(error) => error.into(),
             AppError::Projection(error) => error.into(),
             AppError::Unreadable(what) => Self::internal(what),
+            AppError::ErasureRecord(what) => Self::erasure_record_unavailable(what),
         }
     }
 }
@@ -260,9 +261,11 @@ impl Problem {
         Self::of_field(ProblemCode::MalformedBody, &format!("line {line}"), message, fix).with("line", line)
     }
 
-    fn malformed_workbook(why: &str) -> Self {
-        let message =
-            Label::new(format!("工作簿无法读取（{why}）。"), format!("The workbook cannot be read: {why}."));
+    fn malformed_workbook(why: &Label) -> Self {
+        let message = Label::new(
+            format!("工作簿无法读取：{}。", why.zh),
+            format!("The workbook cannot be read: {}.", why.en),
+        );
         let fix = Label::new("请另存为 .xlsx 或 CSV。", "Save it as .xlsx or as CSV.");
         Self::of_field(ProblemCode::MalformedBody, "", message, fix)
     }

@@ -25,29 +25,83 @@ pub async fn problems(
     mut request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let trace_id = TraceId::of(request.headers(), ids);
-    let language = negotiate(request.headers());
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    request.extensions_mut().insert(trace_id.clone());
-    request.extensions_mut().insert(Reader { language, trace_id: trace_id.clone() });
+    let summary = RequestSummary::of(&request, ids);
+    request.extensions_mut().insert(summary.reader.trace_id.clone());
+    request.extensions_mut().insert(summary.reader.clone());
 
+    let RequestSummary { reader: Reader { trace_id, .. }, method, path } = &summary;
     let span = tracing::debug_span!("request", %trace_id, %method, path);
     let answer = AssertUnwindSafe(next(request)).catch_unwind().instrument(span).await;
     let response =
         answer.unwrap_or_else(|panic| Problem::internal(panic_text(panic.as_ref())).into_response());
+    summary.complete(response)
+}
 
-    let mut response = match problem_of(&response) {
-        Some(problem) => {
-            log(&problem, &trace_id, &method, &path);
-            written(&problem, response, language, &path, &trace_id)
+/// What is kept of a request until it is answered: all that a problem document and the log say of it.
+pub struct RequestSummary {
+    reader: Reader,
+    method: Method,
+    path: String,
+}
+
+impl RequestSummary {
+    /// Of a request, which has the caller's trace id or a new one.
+    #[must_use]
+    pub fn of(request: &Request, ids: &IdGenerator) -> Self {
+        let headers = request.headers();
+        Self {
+            reader: Reader { language: negotiate(headers), trace_id: TraceId::of(headers, ids) },
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
         }
-        None => response,
-    };
-    if let Ok(value) = HeaderValue::try_from(trace_id.to_string()) {
-        response.headers_mut().insert(TRACE_ID, value);
     }
-    response
+
+    /// The answer as it leaves: a problem as its document, everything with its trace id, and kept by nobody unless it says
+    /// otherwise. Answers change with the log and are for who asked; so is where a merged customer is now, until the merge
+    /// is undone.
+    #[must_use]
+    pub fn complete(&self, response: Response) -> Response {
+        let mut response = match problem_of(&response) {
+            Some(problem) => {
+                self.log(&problem);
+                self.written(&problem, response)
+            }
+            None => response,
+        };
+        let headers = response.headers_mut();
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        if let Ok(value) = HeaderValue::try_from(self.reader.trace_id.to_string()) {
+            headers.insert(TRACE_ID, value);
+        }
+        response
+    }
+
+    /// The document in place of the body, keeping headers such as `Allow` and `Retry-After`.
+    fn written(&self, problem: &Problem, response: Response) -> Response {
+        let Reader { language, trace_id } = &self.reader;
+        let document = problem.document(*language, &self.path, &trace_id.to_string());
+        let mut written = (problem.status(), Json(document)).into_response();
+        let (head, _) = response.into_parts();
+        for (name, value) in &head.headers {
+            if *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE {
+                written.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+        let headers = written.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
+        written
+    }
+
+    /// Our own faults are logged here, once; what clients do wrong is told to them alone.
+    fn log(&self, problem: &Problem) {
+        if let Some(cause) = &problem.0.cause {
+            let Self { reader: Reader { trace_id, .. }, method, path } = self;
+            let (code, status) = (problem.code(), problem.status().as_u16());
+            tracing::error!(%trace_id, %method, path, code, status, cause, "request failed");
+        }
+    }
 }
 
 /// For whom a problem must be written where it is not the whole answer: a line of a bulk reply.
@@ -80,37 +134,6 @@ fn problem_of(response: &Response) -> Option<Problem> {
     }
 }
 
-/// The document in place of the body, keeping headers such as `Allow` and `Retry-After`.
-fn written(
-    problem: &Problem,
-    response: Response,
-    language: Language,
-    path: &str,
-    trace_id: &TraceId,
-) -> Response {
-    let document = problem.document(language, path, &trace_id.to_string());
-    let mut written = (problem.status(), Json(document)).into_response();
-    let (head, _) = response.into_parts();
-    for (name, value) in &head.headers {
-        if *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE {
-            written.headers_mut().insert(name.clone(), value.clone());
-        }
-    }
-    let headers = written.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
-    written
-}
-
-/// Our own faults are logged here, once; what clients do wrong is told to them alone.
-fn log(problem: &Problem, trace_id: &TraceId, method: &Method, path: &str) {
-    if let Some(cause) = &problem.0.cause {
-        let (code, status) = (problem.code(), problem.status().as_u16());
-        tracing::error!(%trace_id, %method, path, code, status, cause, "request failed");
-    }
-}
-
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
@@ -124,6 +147,7 @@ mod tests {
     use axum::Router;
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode};
+    use axum::response::Response;
     use axum::routing::get;
     use tower::ServiceExt as _;
     use uuid::Uuid;
@@ -131,16 +155,28 @@ mod tests {
     use super::problems;
     use crate::ambient::IdGenerator;
 
-    async fn answer(path: &str) -> (StatusCode, serde_json::Value) {
+    async fn respond(path: &str) -> Response {
         let ids: IdGenerator = Arc::new(|| Uuid::from_u128(7));
         let router: Router = Router::new()
             .route("/panic", get(async || -> &'static str { panic!("the secret of Li") }))
-            .route("/bare", get(async || StatusCode::IM_A_TEAPOT));
+            .route("/bare", get(async || StatusCode::IM_A_TEAPOT))
+            .route("/tile", get(async || ([("cache-control", "immutable")], "a tile")));
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = problems(&ids, request, async |request| router.oneshot(request).await.unwrap()).await;
+        problems(&ids, request, async |request| router.oneshot(request).await.unwrap()).await
+    }
+
+    async fn answer(path: &str) -> (StatusCode, serde_json::Value) {
+        let response = respond(path).await;
         let status = response.status();
         let bytes = to_bytes(response.into_body(), 100_000).await.unwrap();
         (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn nobody_keeps_an_answer_that_does_not_say_that_it_may_be_kept() {
+        for (path, kept) in [("/panic", "no-store"), ("/nowhere", "no-store"), ("/tile", "immutable")] {
+            assert_eq!(respond(path).await.headers()["cache-control"], kept, "{path}");
+        }
     }
 
     #[tokio::test]

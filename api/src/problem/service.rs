@@ -118,6 +118,17 @@ impl Problem {
         Self::new(ProblemCode::SegmentUnreadable, detail).with("positions", positions).retry_after(60)
     }
 
+    /// The record of erasures outside the database cannot be read or written. The cause is in the server log.
+    #[must_use]
+    pub fn erasure_record_unavailable(cause: String) -> Self {
+        let detail = Label::new(
+            "数据库之外的删除记录无法读取或写入，因此不能删除个人资料。请运维人员按 waymark doctor 的提示修复该文件，无需重启。",
+            "The record of erasures outside the database cannot be read or written, so that nobody can be erased. An operator should \
+             restore the file that `waymark doctor` names; no restart is needed.",
+        );
+        Self::new(ProblemCode::ErasureRecordUnavailable, detail).retry_after(60).because(cause)
+    }
+
     /// A new key could not be written into the key file. The cause is in the server log.
     pub(super) fn key_file_not_writable(cause: String) -> Self {
         let detail = Label::new(

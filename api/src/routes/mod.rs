@@ -48,6 +48,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::access_log::AccessLog;
 use crate::app::App;
+use crate::audit::Histories;
 use crate::auth::Rechecks;
 use crate::checkpoint_signer::CheckpointSigner;
 use crate::outbound::Outbound;
@@ -76,6 +77,8 @@ pub struct AppParts {
     pub(crate) checkpoint_signer: Arc<CheckpointSigner>,
     /// Who read what.
     pub(crate) access_log: Arc<AccessLog>,
+    /// What pages of changes were told from.
+    pub(crate) histories: Histories,
 }
 
 impl AppState {

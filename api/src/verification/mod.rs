@@ -27,11 +27,13 @@ use crate::auth::compare::{Compared, Tables};
 use crate::checkpoint_signer::{note_outside, origin};
 use crate::config::{Database, DatabaseArgs, views_file};
 use crate::customer_keys::CustomerKeys;
+use crate::erasure_record::ErasureRecord;
 use crate::key_file::KeyFile;
 use crate::key_place::KeyPlace;
 use crate::log::Log;
 use crate::outbound::OutboundStore;
 use crate::public_keys;
+use crate::restored::{self, ErasuresFound};
 use crate::secrets::Secrets;
 use crate::signing_keys::successions;
 
@@ -202,6 +204,16 @@ impl Verification {
         Tables { log, admin: &self.admin, messages: Some(&self.messages) }.compare(tenant).await
     }
 
+    /// The record of erasures beside the log of a tenant; none without the secrets that authenticate it.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn erasures(&self, tenant: TenantId) -> Result<Option<ErasuresFound>, AppError> {
+        let Some(secrets) = &self.secrets else { return Ok(None) };
+        let record = ErasureRecord::new(self.args.erasure_file(), secrets.erasure_record_key());
+        restored::compare(Arc::new(record), &*self.store, tenant).await.map(Some)
+    }
+
     /// What is left out for want of secrets.
     pub(crate) fn not_compared(&self) -> Vec<NotCompared> {
         if self.secrets.is_some() {
@@ -214,6 +226,7 @@ impl Verification {
                 what: "blind tags: whether each is the one of its entry and none is missing",
                 why: why(),
             },
+            NotCompared { what: "the record of erasures", why: why() },
             NotCompared { what: "read models", why: why() },
         ]
     }

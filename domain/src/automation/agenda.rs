@@ -77,8 +77,9 @@ impl<'a> OfOne<'a, '_> {
         match &self.automation.trigger {
             Trigger::StageEntered { stages, also_in } => self.entered(stages, also_in).into_iter().collect(),
             Trigger::StageIdle { stages, reset_by } => self.idle(stages, reset_by).into_iter().collect(),
-            Trigger::FieldDate { field, offset_seconds, stages } => {
-                self.dated(field, *offset_seconds, stages).into_iter().collect()
+            Trigger::FieldDate { field, offset_seconds, stages, also_in } => {
+                let stay = self.moved_on_from(stages, also_in);
+                stay.and_then(|stay| self.dated(field, *offset_seconds, stay)).into_iter().collect()
             }
             Trigger::Signal { signal, data, stages } => self.signalled(signal, !data.is_empty(), stages),
             // The calendar and the shares are the pipeline's, not the customer's.
@@ -133,10 +134,15 @@ impl<'a> OfOne<'a, '_> {
         self.sub_status_set().filter(later)
     }
 
-    fn entered(&self, stages: &[String], also_in: &[String]) -> Option<Deadline<'a>> {
+    /// The stay in one of these stages that the customer is in, or from which it has moved on to none but `also_in`.
+    fn moved_on_from(&self, stages: &[String], also_in: &[String]) -> Option<&Stay> {
         let moved_on = |stay: &&Stay| also_in.contains(&stay.stage) && !stages.contains(&stay.stage);
         let stay = self.stays().iter().rev().find(|stay| !moved_on(stay))?;
-        self.entry(stay).filter(|_| in_one_of(&stay.stage, stages))
+        in_one_of(&stay.stage, stages).then_some(stay)
+    }
+
+    fn entered(&self, stages: &[String], also_in: &[String]) -> Option<Deadline<'a>> {
+        self.entry(self.moved_on_from(stages, also_in)?)
     }
 
     fn entry(&self, stay: &Stay) -> Option<Deadline<'a>> {
@@ -184,8 +190,7 @@ impl<'a> OfOne<'a, '_> {
         self.unless_called_off(base, due_at, stay)
     }
 
-    fn dated(&self, field: &str, offset_seconds: i64, stages: &[String]) -> Option<Deadline<'a>> {
-        let stay = self.standing(stages)?;
+    fn dated(&self, field: &str, offset_seconds: i64, stay: &Stay) -> Option<Deadline<'a>> {
         let (date, told) = self.customer.automation.date(field)?;
         let zone = self.rules.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
         let base = clock::on_day(date, zone, offset_seconds)?;

@@ -8,7 +8,7 @@ use crate::Label;
 use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{ActionKind, Automation, NotificationChannel, Period, Trigger};
 use crate::pipeline::event::{Alerted, Message, Scheduled, ShareAlert};
-use crate::pool::start_of_day;
+use crate::pool::{local_date, start_of_day};
 
 /// The days of the longest period.
 const LONGEST_PERIOD: usize = 31;
@@ -19,7 +19,7 @@ pub fn scheduled(rules: Rules<'_>, now: DateTime<Utc>) -> Vec<(Scheduled, DateTi
     let zone = rules.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
     let each = rules.pipeline.automations.iter().filter_map(|automation| {
         let Trigger::Schedule { every, .. } = &automation.trigger else { return None };
-        let period = begins(*every, now.with_timezone(&zone).date_naive());
+        let period = begins(*every, local_date(zone, now));
         let begins_at = start_of_day(zone, period);
         let set = |known: &Automation| known.id == automation.id && known.trigger == automation.trigger;
         let since = rules.since(|pipeline| pipeline.automations.iter().any(set));
@@ -40,7 +40,7 @@ pub fn scheduled(rules: Rules<'_>, now: DateTime<Utc>) -> Vec<(Scheduled, DateTi
 /// When the calendar sets something off next in a pipeline, after an instant; never where no rule of it waits for that.
 pub fn next_period(pipeline: &Pipeline, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let zone = pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
-    let today = now.with_timezone(&zone).date_naive();
+    let today = local_date(zone, now);
     let each = pipeline.automations.iter().filter_map(|automation| {
         let Trigger::Schedule { every, .. } = &automation.trigger else { return None };
         let later = today.iter_days().skip(1);
@@ -182,6 +182,17 @@ mod tests {
             pipeline.automations = rules.iter().map(|every| rule(every)).collect();
             let next: Option<DateTime<Utc>> = next.map(|text| text.parse().unwrap());
             assert_eq!(next_period(&pipeline, friday), next, "{rules:?}");
+        }
+        // Half an hour before midnight in Casablanca, which has no summer time since 2026, and after it in Winnipeg, which has
+        // nothing else: by the rules of the year before it is the other day.
+        pipeline.automations = vec![rule("day")];
+        for (zone, now, next) in [
+            (Tz::Africa__Casablanca, "2026-11-15T23:30:00Z", "2026-11-16T00:00:00Z"),
+            (Tz::America__Winnipeg, "2026-11-16T05:30:00Z", "2026-11-17T05:00:00Z"),
+        ] {
+            pipeline.pools.iter_mut().for_each(|pool| pool.timezone = zone);
+            let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+            assert_eq!(next_period(&pipeline, instant(now)), Some(instant(next)), "{zone}");
         }
     }
 

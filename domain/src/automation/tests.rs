@@ -363,6 +363,12 @@ fn a_date_of_delivery_is_followed_by_the_satisfaction_visit_without_a_stage_of_i
     strikes_at(&told, "satisfaction_visit_by_date", at("2026-03-11T16:00:00Z"));
     let put_off = told.then(120, on("2026-03-06"));
     strikes_at(&put_off, "satisfaction_visit_by_date", at("2026-03-12T16:00:00Z"));
+    // Who goes on to service is visited as well, and who was delivered in a stage of its own is visited for that one.
+    let served = put_off.clone().moved(180, "won", "in_service");
+    strikes_at(&served, "satisfaction_visit_by_date", at("2026-03-12T16:00:00Z"));
+    let delivered = put_off.moved(180, "won", "delivered").moved(DAY, "delivered", "in_service");
+    assert_eq!(delivered.due("satisfaction_visit_by_date"), None);
+    strikes_at(&delivered, "satisfaction_visit", t(180 + 7 * DAY));
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, proof, transition};
+use super::form_member::{choice, day, member, money};
 use super::state::Customer;
 use super::timeline::Stay;
 use crate::field::FieldType;
-use crate::pipeline::{Approval, CUSTOMER_FIELDS, EntryForm, EvidenceKind, Stage, demanded_evidence};
-use crate::{Context, Label, Pipeline, Violation};
+use crate::pipeline::{Approval, EntryForm, EvidenceKind, Stage, demanded_evidence};
+use crate::{Context, CustomerField, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,12 +29,9 @@ pub struct AllowedTransition {
     pub approval: Option<Approval>,
 }
 
-/// What a stage may ask to be known of a customer that a move can bring along, custom fields aside.
-const IN_THE_FORM: [&str; 3] = ["postponed_until", "won_amount", "amount"];
-
-/// Whether a move can bring a field along that a stage asks for: what is no part of every customer is a custom field.
+/// Whether a move can bring a field along that a stage asks for: a custom field it always can.
 fn comes_along(field: &str) -> bool {
-    IN_THE_FORM.contains(&field) || !CUSTOMER_FIELDS.contains(&field)
+    CustomerField::parse(field).is_none_or(|field| member(field).is_some())
 }
 
 /// Every stage of the pipeline but the present one, in order, judged by the rules that decide the move itself.
@@ -48,9 +46,8 @@ pub fn allowed_transitions(
     let from = customer.journeys.current(&pipeline.key);
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {
-        let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
-        let asked = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
-        let brought: BTreeSet<String> = asked.filter(|field| comes_along(field)).cloned().collect();
+        let asked = transition::form::asked(pipeline, from, stage);
+        let brought: BTreeSet<String> = asked.filter(|field| comes_along(field)).map(str::to_owned).collect();
         let standing = transition::form::unmet_standing(customer, pipeline, from, stage, &brought);
         let blocking_violations =
             transition::blocking_violations(customer, pipeline, from, &stage.id, context);
@@ -75,7 +72,9 @@ fn form(
     demanded_fields: &BTreeSet<String>,
     context: &Context<'_>,
 ) -> Value {
-    let EntryForm { note, next_step, reasons, evidence, offers, .. } = &stage.entry_form;
+    // What is asked to be known comes in as `demanded_fields`; follow-ups are records of their own and stand before the move.
+    let EntryForm { note, next_step, reasons, evidence, fields: _, offers, min_follow_ups: _ } =
+        &stage.entry_form;
     let demanded = |kinds: &[EvidenceKind]| demanded(customer, &pipeline.key, from, kinds);
     let finer = stage.sub_statuses.iter().map(|sub| (&sub.id, demanded(&sub.evidence)));
     let finer = finer.filter(|(_, demanded)| !demanded.is_empty()).map(|(id, demanded)| {
@@ -85,15 +84,16 @@ fn form(
         })
     });
     let asking: Vec<Value> = demanded(evidence).into_iter().chain(finer).collect();
-    let mut required = vec!["to"];
     let missing = |field: &str| demanded_fields.contains(field) && !customer.knows(field);
-    required.extend(IN_THE_FORM.iter().filter(|name| missing(name)));
-    let custom: Vec<&String> = demanded_fields
-        .iter()
-        .chain(offers.iter().filter(|field| !demanded_fields.contains(*field)))
-        .filter(|field| !CUSTOMER_FIELDS.contains(&field.as_str()))
-        .collect();
-    let missing_custom: Vec<&&String> = custom.iter().filter(|field| missing(field)).collect();
+    let named = demanded_fields.iter().map(String::as_str).chain(offers.iter().map(|field| offered(field)));
+    let (parts, custom) = in_the_form(customer, named.collect());
+    let missing_custom: Vec<&&str> = custom.iter().filter(|field| missing(field)).collect();
+    let mut required = vec!["to"];
+    for (field, (name, _)) in parts.iter().filter_map(|field| Some((field, member(*field)?))) {
+        if missing(field.key()) && !required.contains(&name) {
+            required.push(name);
+        }
+    }
     required.extend((!missing_custom.is_empty()).then_some("fields"));
     required.extend(note.then_some("note"));
     required.extend(next_step.then_some("next_step"));
@@ -105,18 +105,16 @@ fn form(
     properties.insert("reason".to_owned(), reason(pipeline, reasons));
     properties.insert("evidence".to_owned(), documents(stage));
     properties.insert("effective_at".to_owned(), json!({ "type": "string", "format": "date-time" }));
-    if stage.kind.stops_clock() {
-        properties.insert("postponed_until".to_owned(), json!({ "type": "string", "format": "date" }));
-    }
-    if stage.kind.closes_a_deal() {
-        properties.insert("won_amount".to_owned(), money());
-    }
-    let asks_amount = demanded_fields.iter().chain(offers).any(|field| field == "amount");
-    if asks_amount {
-        properties.insert("amount".to_owned(), money());
-    }
+    let of_the_deal = [
+        (CustomerField::PostponedUntil, stage.kind.stops_clock()),
+        (CustomerField::WonAmount, stage.kind.closes_a_deal()),
+    ];
+    let of_the_deal = of_the_deal.into_iter().filter(|(_, is_said)| *is_said).map(|(field, _)| field);
+    // Where both are asked for, a contract with its end comes after one with any day, and in its place.
+    let members = of_the_deal.chain(parts.iter().copied()).filter_map(member);
+    properties.extend(members.map(|(name, schema)| (name.to_owned(), schema)));
     if !custom.is_empty() {
-        let each = custom.iter().map(|key| ((*key).clone(), custom_field(key, context)));
+        let each = custom.iter().map(|key| ((*key).to_owned(), custom_field(key, context)));
         let each: Map<String, Value> = each.collect();
         let fields = json!({ "type": "object", "properties": each, "required": missing_custom });
         properties.insert("fields".to_owned(), fields);
@@ -133,6 +131,25 @@ fn form(
         form["allOf"] = Value::Array(asking);
     }
     form
+}
+
+/// What an offer is called: the end of a contract may be left open where nobody demands it.
+fn offered(field: &str) -> &str {
+    match CustomerField::parse(field) {
+        Some(CustomerField::ContractEnd) => CustomerField::Contract.key(),
+        _ => field,
+    }
+}
+
+/// The parts of the customer that a form holds of what is named, in their order, and the custom fields. What would take the place
+/// of all that there is, such as contacts, is asked of a customer without any.
+fn in_the_form<'a>(customer: &Customer, named: BTreeSet<&'a str>) -> (Vec<CustomerField>, Vec<&'a str>) {
+    let stays = |field: CustomerField| {
+        let is_list = member(field).is_some_and(|(_, schema)| schema["type"] == "array");
+        is_list && customer.knows(field.key())
+    };
+    let parts = CustomerField::all().filter(|field| named.contains(field.key()) && !stays(*field));
+    (parts.collect(), named.into_iter().filter(|name| CustomerField::parse(name).is_none()).collect())
 }
 
 /// That of each group of kinds one is shown: named as evidence, or brought along as a document. What a transaction shows already
@@ -154,14 +171,6 @@ fn text() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": super::decide::guard::MAX_TEXT_CHARS })
 }
 
-fn money() -> Value {
-    let text = json!({ "type": "string" });
-    json!({
-        "type": "object", "additionalProperties": false, "required": ["amount", "currency"],
-        "properties": { "amount": text, "currency": text }
-    })
-}
-
 /// What a custom field takes, as far as it is declared.
 fn custom_field(key: &str, context: &Context<'_>) -> Value {
     let Some(field) = context.fields.get(key) else { return json!({ "title": key }) };
@@ -170,7 +179,7 @@ fn custom_field(key: &str, context: &Context<'_>) -> Value {
         FieldType::Number => json!({ "type": ["number", "string"] }),
         FieldType::Integer => json!({ "type": "integer" }),
         FieldType::Money => money(),
-        FieldType::Date => json!({ "type": "string", "format": "date" }),
+        FieldType::Date => day(),
         FieldType::Instant => json!({ "type": "string", "format": "date-time" }),
         FieldType::Boolean => json!({ "type": "boolean" }),
         FieldType::Choice { options, many } => {
@@ -204,10 +213,6 @@ fn new_documents(stage: &Stage) -> Value {
             "required": ["kind", "reference", "sha256"],
         },
     })
-}
-
-fn choice(id: &str, name: &Label) -> Value {
-    json!({ "const": id, "title": name.en, "title_zh": name.zh })
 }
 
 fn reason(pipeline: &Pipeline, codes: &[String]) -> Value {
@@ -258,8 +263,13 @@ fn documents(stage: &Stage) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ProfileTexts;
+    use crate::customer::command::{ChangeDetails, NewContact, NewProfile, Transition};
+    use crate::customer::contact::ContactKind;
+    use crate::customer::decide::spec::day;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::{CustomerEvent, Registered};
+    use crate::customer::event::{Contract, CustomerEvent, Money, Registered};
+    use crate::pipeline::templates;
     use crate::refusal::Code;
 
     fn listed(spec: &Spec, pipeline: &Pipeline) -> Vec<AllowedTransition> {
@@ -268,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_stage_but_the_present_one_is_listed_with_what_stands_in_the_way() {
-        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let pipeline = &templates()[0].pipeline;
         let spec = given([registered_by_li()]);
         let all = listed(&spec, pipeline);
         assert_eq!(all.len(), 12);
@@ -281,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_is_listed_as_allowed_is_what_deciding_allows() {
-        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let pipeline = &templates()[0].pipeline;
         for item in listed(&given([registered_by_li(), moved("new_lead", "negotiating")]), pipeline) {
             let reason = item.form["required"]
                 .as_array()
@@ -298,9 +308,12 @@ mod tests {
                 sha256: "0f".repeat(32),
                 ..Default::default()
             });
-            let command = crate::customer::command::Transition {
+            let command = Transition {
                 reason,
-                postponed_until,
+                details: Box::new(ChangeDetails {
+                    profile: NewProfile { postponed_until, ..NewProfile::default() },
+                    ..ChangeDetails::default()
+                }),
                 documents: papers.collect(),
                 ..to(&item.to)
             };
@@ -314,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_form_of_a_quote_has_room_for_amount_and_product_and_demands_the_receipt_alone() {
-        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let pipeline = &templates()[0].pipeline;
         let all = listed(&given([registered_by_li(), moved("new_lead", "need_confirmed")]), pipeline);
         let quoted = all.iter().find(|item| item.to == "proposal").unwrap();
         let properties = &quoted.form["properties"];
@@ -323,9 +336,124 @@ mod tests {
         assert_eq!(quoted.form["required"], json!(["to"]));
     }
 
+    /// helloword-13, where a contacted customer must be known by this.
+    fn asking(field: &str) -> Pipeline {
+        let mut pipeline = templates()[0].install("helloword-13");
+        let stage = pipeline.stages.iter_mut().find(|stage| stage.id == "contacted").unwrap();
+        stage.entry_form = EntryForm { fields: vec![field.to_owned()], ..EntryForm::default() };
+        pipeline
+    }
+
+    fn way_to_contacted(spec: &Spec, pipeline: &Pipeline) -> AllowedTransition {
+        listed(spec, pipeline).into_iter().find(|item| item.to == "contacted").unwrap()
+    }
+
+    /// Details that say a part of a customer; none where a move cannot.
+    fn said(field: CustomerField) -> Option<ChangeDetails> {
+        let some = || Some("some".to_owned());
+        let money = || Some(Money { amount: 12.into(), currency: "CNY".to_owned() });
+        let on = |n| Some(day(n).date_naive());
+        let of_itself = ChangeDetails::default();
+        let of_profile = |profile| ChangeDetails { profile, ..ChangeDetails::default() };
+        let profile = NewProfile::default();
+        Some(match field {
+            CustomerField::ExternalId => return None,
+            CustomerField::Name => ChangeDetails { name: some(), ..of_itself },
+            CustomerField::Contacts => {
+                let contact = NewContact { kind: ContactKind::Wechat, value: "li-wx".to_owned() };
+                ChangeDetails { contacts: Some(vec![contact]), ..of_itself }
+            }
+            CustomerField::Source => ChangeDetails { source: some(), ..of_itself },
+            CustomerField::Channel => ChangeDetails { channel: some(), ..of_itself },
+            CustomerField::Tags => ChangeDetails { tags: Some(vec!["vip".to_owned()]), ..of_itself },
+            CustomerField::Tier => ChangeDetails { tier: some(), ..of_itself },
+            CustomerField::Amount => ChangeDetails { amount: money(), ..of_itself },
+            CustomerField::CreditCode => {
+                of_profile(NewProfile { credit_code: Some("91330100799655058B".to_owned()), ..profile })
+            }
+            CustomerField::Text(text) => {
+                of_profile(NewProfile { texts: ProfileTexts::default().with(text, "some"), ..profile })
+            }
+            CustomerField::Contract => {
+                let contract = Contract { starts_on: on(10), ends_on: None };
+                of_profile(NewProfile { contract: Some(contract), ..profile })
+            }
+            CustomerField::ContractEnd => {
+                let contract = Contract { starts_on: None, ends_on: on(375) };
+                of_profile(NewProfile { contract: Some(contract), ..profile })
+            }
+            CustomerField::DeliveredOn => of_profile(NewProfile { delivered_on: on(9), ..profile }),
+            CustomerField::PostponedUntil => of_profile(NewProfile { postponed_until: on(11), ..profile }),
+            CustomerField::WonAmount => of_profile(NewProfile { won_amount: money(), ..profile }),
+            CustomerField::Satisfaction => of_profile(NewProfile { satisfaction: Some(0), ..profile }),
+        })
+    }
+
+    fn bringing(details: ChangeDetails) -> Transition {
+        Transition { details: Box::new(details), ..to("contacted") }
+    }
+
+    #[test]
+    fn whatever_a_stage_asks_to_be_known_stands_in_the_form_and_comes_along_with_the_move() {
+        for field in CustomerField::all() {
+            let (key, pipeline) = (field.key(), asking(field.key()));
+            let story = || given([registered_by_li()]).with_pipeline(pipeline.clone());
+            story().when(to("contacted")).refuses([Code::FieldRequired]);
+            let way = way_to_contacted(&story(), &pipeline);
+            let Some(details) = said(field) else {
+                // It is given when the customer is registered, and the refusal says so.
+                assert_eq!((way.allowed, &*way.violations[0].field), (false, "external_id"));
+                assert!(way.violations[0].how_to_fix.en.contains("registered"));
+                continue;
+            };
+            let (name, schema) = member(field).unwrap();
+            assert!(way.allowed, "{key}: {:?}", way.violations);
+            assert_eq!(
+                (&way.form["required"], &way.form["properties"][name]),
+                (&json!(["to", name]), &schema)
+            );
+            let events = story().when(bringing(details)).both();
+            let [CustomerEvent::Moved(_), details @ CustomerEvent::DetailsChanged(_)] = events else {
+                panic!("{key}: {events:?}")
+            };
+            let known = given([registered_by_li(), details]).with_pipeline(pipeline.clone());
+            assert!(known.customer.as_ref().unwrap().knows(key), "{key}");
+            let way = way_to_contacted(&known, &pipeline);
+            assert_eq!((way.allowed, &way.form["required"]), (true, &json!(["to"])), "{key}");
+            let stays = matches!(field, CustomerField::Contacts | CustomerField::Tags);
+            assert_eq!(way.form["properties"].get(name).is_none(), stays, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_or_half_is_not_what_a_stage_asks_for() {
+        let refused = |field: CustomerField, details: ChangeDetails| {
+            let story = given([registered_by_li()]).with_pipeline(asking(field.key()));
+            story.when(bringing(details)).refuses([Code::FieldRequired]);
+        };
+        refused(CustomerField::ContractEnd, said(CustomerField::Contract).unwrap());
+        refused(CustomerField::Contacts, ChangeDetails { contacts: Some(Vec::new()), ..Default::default() });
+        refused(CustomerField::Tags, ChangeDetails { tags: Some(Vec::new()), ..Default::default() });
+    }
+
+    #[test]
+    fn the_end_of_a_contract_is_demanded_where_it_is_asked_for_and_not_where_it_is_offered() {
+        let contract = |fields: &[&str], offers: &[&str]| {
+            let mut pipeline = asking("name");
+            let stage = pipeline.stages.iter_mut().find(|stage| stage.id == "contacted").unwrap();
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            stage.entry_form.fields = names(fields);
+            stage.entry_form.offers = names(offers);
+            let story = given([registered_by_li()]).with_pipeline(pipeline.clone());
+            way_to_contacted(&story, &pipeline).form["properties"]["contract"]["required"].clone()
+        };
+        assert_eq!(contract(&["contract"], &["contract_end"]), json!([]));
+        assert_eq!(contract(&["contract", "contract_end"], &[]), json!(["ends_on"]));
+    }
+
     #[test]
     fn the_form_of_losing_asks_for_one_of_the_reasons() {
-        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let pipeline = &templates()[0].pipeline;
         let all = listed(&given([registered_by_li()]), pipeline);
         let lost = all.iter().find(|item| item.to == "lost").unwrap();
         assert!(lost.allowed);
@@ -335,7 +463,7 @@ mod tests {
 
     #[test]
     fn the_form_asks_for_the_evidence_of_a_sub_status_where_that_is_chosen() {
-        let pipeline = &crate::pipeline::templates()[1].pipeline;
+        let pipeline = &templates()[1].pipeline;
         let CustomerEvent::Registered(registered) = registered_by_li() else { panic!("a registration") };
         let first = Registered { pipeline: "landian-6".into(), stage: "first_contact".into(), ..registered };
         let all = listed(&given([CustomerEvent::Registered(first)]), pipeline);
@@ -360,7 +488,7 @@ mod tests {
 
     #[test]
     fn another_reps_customer_may_go_nowhere() {
-        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let pipeline = &templates()[0].pipeline;
         assert!(listed(&given([registered_by_li()]).by(zhao()), pipeline).iter().all(|item| !item.allowed));
     }
 }

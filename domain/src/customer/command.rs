@@ -195,14 +195,9 @@ pub struct Transition {
     pub evidence: Vec<Evidence>,
     /// The version that the caller has seen; refused where another one is in force.
     pub expected_pipeline_version: Option<u32>,
-    /// Until which day the deal is put off; into a paused stage only.
-    pub postponed_until: Option<NaiveDate>,
-    /// How much is won; into a won or partly won stage only.
-    pub won_amount: Option<Money>,
-    /// What the deal may be worth, from now on.
-    pub amount: Option<Money>,
-    /// Custom fields, set beside the former ones.
-    pub fields: Option<BTreeMap<String, serde_json::Value>>,
+    /// What it says of the customer, as a change of details would, but that custom fields are set beside the former ones. Until
+    /// when the deal is put off and how much is won is said into stages that mean it or ask for it only.
+    pub details: Box<ChangeDetails>,
     /// Documents added with it; those that the stage asks for are evidence.
     pub documents: Vec<AddDocument>,
 }

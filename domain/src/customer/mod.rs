@@ -10,6 +10,7 @@ mod decide;
 pub mod event;
 mod event_tags;
 mod expected_close;
+mod form_member;
 mod known;
 pub mod purchases;
 mod reads;
@@ -23,8 +24,8 @@ pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{
     Intaken, MoveContext, NewEvent, PairEvents, agent_may_only_propose, decide, description_violations,
-    dismiss_duplicate, is_counted, may_be_named, may_hand_over, merge, raised, reconsider, reopen_duplicate,
-    scored, stage_in_force, unmerge,
+    dismiss_duplicate, erased_again, is_counted, may_be_named, may_hand_over, merge, raised, reconsider,
+    reopen_duplicate, scored, stage_in_force, unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
 pub use expected_close::{CloseEntry, ExpectedClose};

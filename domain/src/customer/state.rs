@@ -16,7 +16,7 @@ use super::requests::{OpenProposal, OpenRequest};
 use super::timeline::{Journeys, Stay};
 use super::valid_times::{Admitted, ValidTimes};
 use crate::identity::KeyKind;
-use crate::{Owner, Personal};
+use crate::{CustomerField, Owner, Personal};
 
 /// A customer as its decisions see it. Personal values are not kept.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub struct Customer {
     pub has_channel_ids: bool,
     /// Whether it is known what the deal may be worth.
     pub has_amount: bool,
-    /// What is known beside, by the names of [`crate::pipeline::CUSTOMER_FIELDS`].
+    /// What is known beside, by the names of [`CustomerField`] and what can be cleared.
     pub facts: BTreeSet<&'static str>,
     /// The names of the custom fields that have a value.
     pub fields: BTreeSet<String>,
@@ -360,19 +360,29 @@ impl Customer {
         self.learn(event.profile.as_ref(), recorded);
     }
 
-    /// Whether something of a customer is known, by its name among the fields that stages ask for: one of
-    /// [`crate::pipeline::CUSTOMER_FIELDS`], or a custom field.
+    /// Whether something of a customer is known, by its name among the fields that stages ask for: that of a
+    /// [`CustomerField`], or of a custom field.
     pub fn knows(&self, field: &str) -> bool {
-        match field {
-            "name" => self.has_name,
-            "external_id" => self.external_id.is_some(),
-            "contacts" => !self.contact_kinds.is_empty(),
-            "source" => self.source.is_some(),
-            "channel" => self.channel.is_some(),
-            "tags" => !self.tags.is_empty(),
-            "tier" => self.tier.is_some(),
-            "amount" => self.has_amount,
-            other => self.facts.contains(other) || self.fields.contains(other),
+        match CustomerField::parse(field) {
+            Some(CustomerField::Name) => self.has_name,
+            Some(CustomerField::ExternalId) => self.external_id.is_some(),
+            Some(CustomerField::Contacts) => !self.contact_kinds.is_empty(),
+            Some(CustomerField::Source) => self.source.is_some(),
+            Some(CustomerField::Channel) => self.channel.is_some(),
+            Some(CustomerField::Tags) => !self.tags.is_empty(),
+            Some(CustomerField::Tier) => self.tier.is_some(),
+            Some(CustomerField::Amount) => self.has_amount,
+            Some(
+                CustomerField::CreditCode
+                | CustomerField::Text(_)
+                | CustomerField::Contract
+                | CustomerField::ContractEnd
+                | CustomerField::DeliveredOn
+                | CustomerField::PostponedUntil
+                | CustomerField::WonAmount
+                | CustomerField::Satisfaction,
+            )
+            | None => self.facts.contains(field) || self.fields.contains(field),
         }
     }
 
@@ -486,21 +496,21 @@ impl Customer {
 
 #[cfg(test)]
 mod tests {
+    use crate::CustomerField;
     use crate::customer::decide::spec::{given, registered_by_li, registered_in_full};
-    use crate::pipeline::CUSTOMER_FIELDS;
 
     /// What entry forms may ask for and what a customer can be asked are the same list.
     #[test]
     fn every_field_that_an_entry_form_may_name_is_known_once_it_is_filled_in() {
         let full = given([registered_in_full()]).customer.unwrap();
-        let unknown: Vec<_> = CUSTOMER_FIELDS.iter().filter(|field| !full.knows(field)).collect();
+        let unknown: Vec<_> = CustomerField::all().filter(|field| !full.knows(field.key())).collect();
         assert!(unknown.is_empty(), "no event makes these known: {unknown:?}");
         let bare = given([registered_by_li()]).customer.unwrap();
-        let known: Vec<_> = CUSTOMER_FIELDS.iter().filter(|field| bare.knows(field)).collect();
+        let known: Vec<_> = CustomerField::all().filter(|field| bare.knows(field.key())).collect();
         assert!(known.is_empty(), "known without being filled in: {known:?}");
         // Whether a close is expected is asked of the deal, and not of a form.
         let of_forms = full.facts.iter().filter(|fact| **fact != "expected_close_on");
-        let unlisted: Vec<_> = of_forms.filter(|fact| !CUSTOMER_FIELDS.contains(fact)).collect();
+        let unlisted: Vec<_> = of_forms.filter(|fact| CustomerField::parse(fact).is_none()).collect();
         assert!(unlisted.is_empty(), "known, and not among the fields that a form may name: {unlisted:?}");
     }
 }

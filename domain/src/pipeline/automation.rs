@@ -65,6 +65,9 @@ pub enum Trigger {
         /// Only in these stages; any, when none is named.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<String>,
+        /// Stages that the customer may move on to from there without calling it off.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also_in: Vec<String>,
     },
     /// A signal of this kind is recorded, with at least these particulars.
     Signal {

@@ -1,10 +1,44 @@
 //! How the statuses of a file of past changes end: won, lost, or in a way that nobody has told.
 
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::StageType;
 
-/// Words that stand for a deal in the names of statuses. Chinese ones are looked for anywhere in a name.
+/// The whole names of statuses that are usual for deals, without spaces and hyphens.
+const WON_NAMES: [&str; 12] = [
+    "won",
+    "win",
+    "closedwon",
+    "dealwon",
+    "成交",
+    "已成交",
+    "成交客户",
+    "赢单",
+    "已赢单",
+    "成单",
+    "已成单",
+    "赢单关闭",
+];
+/// Those that are usual for losses.
+const LOST_NAMES: [&str; 15] = [
+    "lost",
+    "closedlost",
+    "deallost",
+    "流失",
+    "已流失",
+    "流失客户",
+    "输单",
+    "已输单",
+    "输单关闭",
+    "丢单",
+    "已丢单",
+    "失单",
+    "战败",
+    "已战败",
+    "未成交",
+];
+/// Words that stand for a deal in the names of final statuses. Chinese ones are looked for anywhere in a name.
 const WON: &[&str] = &["won", "赢单", "成交", "签约", "成单"];
 /// Words that stand for a deal that is off. Those of Chinese that hold a word for a deal come before it.
 const LOST: &[&str] = &[
@@ -48,6 +82,8 @@ pub struct Endings {
     pub lost: Vec<String>,
     /// Those of which was said no more than that they end.
     pub finals: Vec<String>,
+    /// Whether others end, too, whose whole names are usual for deals, where none is said to be one, or for losses likewise.
+    pub by_name: bool,
 }
 
 /// What a status that ends was taken for.
@@ -63,6 +99,20 @@ pub struct Ending {
 }
 
 impl Endings {
+    /// What a person said of the statuses of a new pipeline. Names tell what was left unsaid, unless it was said which statuses
+    /// are final, or that none is won or lost.
+    pub fn told(won: Option<Vec<String>>, lost: Option<Vec<String>>, finals: Vec<String>) -> Self {
+        let is_none = |said: Option<&[String]>| said.is_some_and(<[String]>::is_empty);
+        let by_name = finals.is_empty() && !is_none(won.as_deref()) && !is_none(lost.as_deref());
+        Self { won: won.unwrap_or_default(), lost: lost.unwrap_or_default(), finals, by_name }
+    }
+
+    /// The same without what names tell: of a pipeline that is there, they change nothing.
+    #[must_use]
+    pub fn as_said(&self) -> Self {
+        Self { by_name: false, ..self.clone() }
+    }
+
     /// Every status named.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         self.won.iter().chain(&self.lost).chain(&self.finals)
@@ -82,9 +132,22 @@ impl Endings {
             (false, true) => Some(StageType::Lost),
             (false, false) => None,
         };
-        let ends = said.is_some() || is_in(&self.finals);
-        let kind = said.unwrap_or_else(|| guess(status).unwrap_or(StageType::Closed));
-        ends.then(|| Ending { status: status.to_owned(), kind, guessed: said.is_none() })
+        let final_by_name = || is_in(&self.finals).then(|| guess(status).unwrap_or(StageType::Closed));
+        let kind = said.or_else(final_by_name).or_else(|| self.usual(status))?;
+        Some(Ending { status: status.to_owned(), kind, guessed: said.is_none() })
+    }
+
+    /// What a status of which nothing was said is by its whole name, whatever its case, width, spaces and hyphens.
+    fn usual(&self, status: &str) -> Option<StageType> {
+        if !self.by_name {
+            return None;
+        }
+        let between = |sign: &char| sign.is_whitespace() || matches!(sign, '-' | '_' | '/');
+        let name: String = status.nfkc().flat_map(char::to_lowercase).filter(|sign| !between(sign)).collect();
+        if self.won.is_empty() && WON_NAMES.contains(&name.as_str()) {
+            return Some(StageType::Won);
+        }
+        (self.lost.is_empty() && LOST_NAMES.contains(&name.as_str())).then_some(StageType::Lost)
     }
 }
 
@@ -184,10 +247,95 @@ mod tests {
     #[test]
     fn what_was_said_counts_whatever_the_name() {
         let text = |text: &str| vec![text.to_owned()];
-        let endings = Endings { won: text("Lost and found"), lost: text("Gone"), finals: text("Gone") };
+        let endings = Endings::told(Some(text("Lost and found")), Some(text("Gone")), text("Gone"));
         assert_eq!(endings.kind("Lost and found"), StageType::Won);
         let gone = endings.ending("Gone").unwrap();
         assert_eq!((gone.kind, gone.guessed), (StageType::Lost, false));
         assert_eq!((endings.kind("New"), endings.ending("New")), (StageType::Open, None));
+    }
+
+    /// What is won and what is lost of a status, where nobody said anything of the file's.
+    fn unsaid(status: &str) -> StageType {
+        Endings::told(None, None, Vec::new()).kind(status)
+    }
+
+    #[test]
+    fn usual_names_of_deals_and_losses_tell_them_without_being_named() {
+        for won in [
+            "成交",
+            " 成交 ",
+            "已成交",
+            "成交客户",
+            "赢单",
+            "Won",
+            "ＷＯＮ",
+            "Closed Won",
+            "closed-won",
+            "closedwon",
+        ] {
+            assert_eq!(unsaid(won), StageType::Won, "{won}");
+        }
+        for lost in [
+            "流失",
+            "已流失",
+            "输单",
+            "丢单",
+            "战败",
+            "未成交",
+            "Lost",
+            "Closed/Lost",
+            "CLOSED_LOST",
+            "deal lost",
+        ] {
+            assert_eq!(unsaid(lost), StageType::Lost, "{lost}");
+        }
+        for name in WON_NAMES.iter().chain(&LOST_NAMES) {
+            let said = Endings { finals: vec![(*name).to_owned()], ..Endings::default() }.kind(name);
+            assert!(unsaid(name).is_final() && (said == unsaid(name) || said == StageType::Closed), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_holds_such_a_word_is_open() {
+        for open in [
+            "即将成交",
+            "成交？",
+            "待成交",
+            "签约",
+            "签约中",
+            "流失预警",
+            "不成交",
+            "Won or lost",
+            "Win back",
+            "Closed",
+            "完成",
+            "取消",
+            "",
+        ] {
+            assert_eq!(unsaid(open), StageType::Open, "{open}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_takes_the_place_of_what_names_tell() {
+        let text = |text: &str| vec![text.to_owned()];
+        let signed = Endings::told(Some(text("签约")), None, Vec::new());
+        let kinds = ["签约", "成交", "流失"].map(|status| signed.kind(status));
+        assert_eq!(
+            kinds,
+            [StageType::Won, StageType::Open, StageType::Lost],
+            "those that are won were named"
+        );
+        for none in [
+            Endings::told(Some(Vec::new()), None, Vec::new()),
+            Endings::told(None, Some(Vec::new()), Vec::new()),
+            Endings::told(None, None, text("归档")),
+            Endings::told(None, None, Vec::new()).as_said(),
+            Endings::default(),
+        ] {
+            assert_eq!(["成交", "流失"].map(|status| none.kind(status)), [StageType::Open; 2], "{none:?}");
+        }
+        let told = Endings::told(None, None, Vec::new()).ending("成交").unwrap();
+        assert_eq!((told.kind, told.guessed), (StageType::Won, true));
     }
 }

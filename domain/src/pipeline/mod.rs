@@ -20,7 +20,6 @@ pub mod version;
 mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -39,7 +38,6 @@ use crate::actor::{Actor, Role};
 use crate::calendar::Calendar;
 use crate::customer::event::TransactionKind;
 use crate::pool::{Pool, PoolKind};
-use crate::profile_field::ProfileField;
 
 /// The most stages of a pipeline; as many items any other list of its definition has at most.
 pub const MOST_STAGES: usize = 200;
@@ -139,7 +137,7 @@ pub struct EntryForm {
     /// The documents that it takes.
     #[serde(default)]
     pub evidence: Vec<EvidenceKind>,
-    /// What must be known of the customer: each one of [`CUSTOMER_FIELDS`], or a custom field.
+    /// What must be known of the customer: each the name of a [`CustomerField`](crate::CustomerField), or of a custom field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
     /// What the form has room for without demanding it, by the same names: what is given with the move is kept with the customer.
@@ -149,14 +147,6 @@ pub struct EntryForm {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub min_follow_ups: u32,
 }
-
-/// What entry forms call the parts of a customer that are not custom fields. A custom field is called by its name.
-pub static CUSTOMER_FIELDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let first =
-        ["name", "external_id", "contacts", "source", "channel", "tags", "tier", "amount", "credit_code"];
-    let last = ["contract", "contract_end", "delivered_on", "postponed_until", "won_amount", "satisfaction"];
-    [&first[..], &ProfileField::KEYS, &last].concat()
-});
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 fn is_zero(number: &u32) -> bool {
@@ -365,8 +355,8 @@ impl Pipeline {
     /// The pipeline of a file of past changes: every status is a stage whose id is the status text as it stands,
     /// in the given order, and any move is permitted.
     ///
-    /// A file does not tell which statuses are deals and which are losses: the importer declares it by `endings`. All
-    /// others have the type `open`.
+    /// Which statuses are deals and which are losses is told by `endings`. All others have the type `open`, and the first of
+    /// those is the one to enter by.
     pub fn any_move(key: &str, statuses: &[String], endings: &Endings) -> Self {
         let stage = |status: &String| Stage {
             id: status.clone(),
@@ -383,14 +373,16 @@ impl Pipeline {
             playbook: None,
             stagnant_after_seconds: None,
         };
+        let stages: Vec<Stage> = statuses.iter().map(stage).collect();
+        let entry = stages.iter().find(|stage| !stage.kind.is_final()).or(stages.first());
         Self {
             key: key.to_owned(),
             version: 1,
             kind: PipelineKind::Sales,
             name: Label::same(key),
             phases: Vec::new(),
-            stages: statuses.iter().map(stage).collect(),
-            entry_stage: statuses.first().cloned().unwrap_or_default(),
+            entry_stage: entry.map(|stage| stage.id.clone()).unwrap_or_default(),
+            stages,
             transitions: Transitions::Any,
             reasons: Vec::new(),
             pools: vec![Pool {

@@ -464,6 +464,18 @@ fn exactly_one_pool_is_the_default() {
 }
 
 #[test]
+fn five_to_eight_core_statuses_are_enough_and_one_less_or_more_is_warned_of() {
+    let warned = |core: usize| {
+        let mut pipeline = templates()[0].pipeline.clone();
+        for (n, stage) in pipeline.stages.iter_mut().enumerate() {
+            stage.core = n < core;
+        }
+        pipeline.warnings().iter().any(|warning| warning.code == "core-stage-count")
+    };
+    assert_eq!([4, 5, 8, 9].map(warned), [true, false, false, true]);
+}
+
+#[test]
 fn what_is_unwise_is_said_and_permitted() {
     let mut pipeline = templates()[1].pipeline.clone();
     assert_eq!(pipeline.warnings(), []);
@@ -495,6 +507,12 @@ fn the_pipeline_of_a_file_permits_any_move_and_ends_where_told() {
     let kinds: Vec<StageType> = pipeline.stages.iter().map(|stage| stage.kind).collect();
     assert_eq!(kinds, [StageType::Open, StageType::Won, StageType::Lost, StageType::Closed]);
     assert_eq!(pipeline.direction("Lost", "New"), None);
+    let newest_first = Pipeline::any_move("tiny", &text(&["Won", "New"]), &endings);
+    assert_eq!(
+        (&*pipeline.entry_stage, &*newest_first.entry_stage),
+        ("New", "New"),
+        "nobody enters by the end"
+    );
     assert_eq!(
         serde_json::from_value::<Pipeline>(serde_json::to_value(&pipeline).unwrap()).unwrap(),
         pipeline

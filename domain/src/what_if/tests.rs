@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::customer::command::{
-    AddDocument, Amendment, Command, Correct, FollowUp, Override, Plan, Register, SuppliedEvidence,
-    Transition,
+    AddDocument, Amendment, ChangeDetails, Command, Correct, FollowUp, NewContact, NewProfile, Override,
+    Plan, Register, SuppliedEvidence, Transition,
 };
+use crate::customer::contact::ContactKind;
 use crate::customer::event::{CustomerEvent, OnConflict, Recorded};
 use crate::customer::{Customer, decide};
 use crate::pipeline::version::{Publication, StageMapping, Versions};
@@ -194,6 +195,36 @@ fn a_document_that_was_sent_along_counts_as_evidence() {
     let with = Story::of_li().then(1, &Command::Transition(with));
     assert_eq!(refused(&with.under(asked.clone())), []);
     assert_eq!(refused(&Story::of_li().moved(1, "contacted").under(asked)), [(2, "evidence-required", None)]);
+}
+
+#[test]
+fn what_was_said_of_the_customer_with_the_move_counts_as_known() {
+    let asked = |field: &str| {
+        altered(|definition| {
+            stage(definition, "contacted")["entry_form"] = json!({"fields": [field]});
+        })
+    };
+    let contact = |kind, value: &str| NewContact { kind, value: value.to_owned() };
+    let credit_code = Some("91330100799655058B".to_owned());
+    let details = ChangeDetails {
+        name: Some("Harbour Foods".to_owned()),
+        contacts: Some(vec![
+            contact(ContactKind::Phone, "13900000001"),
+            contact(ContactKind::Email, "li@example.com"),
+            contact(ContactKind::Wechat, "li-wx"),
+        ]),
+        tier: Some("A".to_owned()),
+        profile: NewProfile { credit_code, satisfaction: Some(9), ..NewProfile::default() },
+        ..ChangeDetails::default()
+    };
+    let details = Box::new(details);
+    let said = Transition { to: "contacted".to_owned(), details, ..Transition::default() };
+    let with = Story::of_li().then(1, &Command::Transition(said));
+    for field in ["name", "contacts", "tier", "credit_code", "satisfaction"] {
+        assert_eq!(refused(&with.under(asked(field))), [], "{field}");
+        let without = Story::of_li().moved(1, "contacted");
+        assert_eq!(refused(&without.under(asked(field))), [(2, "field-required", None)], "{field}");
+    }
 }
 
 #[test]

@@ -74,6 +74,12 @@ async fn tenants_are_those_with_events(bench: Bench) {
     appended(bench.store.append(of_access).await);
     assert_eq!(bench.store.tenants().await.unwrap(), [TENANT, OTHER]);
     assert_eq!(bench.store.logs().await.unwrap(), [TENANT, OTHER, TENANT.access_log()]);
+    for end in bench.store.ends().await.unwrap() {
+        let head = bench.store.head(end.log).await.unwrap();
+        let erasures = bench.store.erasures(end.log).await.unwrap();
+        let said = (end.position, end.recorded_at, end.erasures);
+        assert_eq!(said, (head.position, head.recorded_at, erasures));
+    }
 }
 
 async fn where_logs_end_is_known_without_asking_and_each_that_moves_is_news(bench: Bench) {

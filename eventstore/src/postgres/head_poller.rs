@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::options::Options;
 use super::read_pool::ReadPool;
 use crate::watchers::Watchers;
-use crate::{Position, StoreError, TenantId};
+use crate::{Position, Repeated, StoreError, TenantId};
 
 const CHANNEL: &str = "waymark_log";
 const NOTIFY: &str = "SELECT pg_notify('waymark_log', $1)";
@@ -164,7 +164,12 @@ impl HeadPoller {
             tasks.push(tokio::spawn(tell(self.hints, self.reads.clone())));
         }
         let pace = (options.look_every, options.look_when_told_every);
-        let looking = Looking { reads: self.reads, watchers: self.watchers, after: TenantId(Uuid::nil()) };
+        let looking = Looking {
+            reads: self.reads,
+            watchers: self.watchers,
+            after: TenantId(Uuid::nil()),
+            failures: Repeated::new("it could not be seen what other processes appended"),
+        };
         tasks.push(tokio::spawn(looking.run(channel, pace)));
         tasks
     }
@@ -175,6 +180,7 @@ struct Looking {
     watchers: Arc<Watchers>,
     /// The log that was asked for last when they were asked for one by one.
     after: TenantId,
+    failures: Repeated,
 }
 
 impl Looking {
@@ -183,11 +189,12 @@ impl Looking {
             let every = if channel.is_trusted(Instant::now()) { seldom } else { often };
             // A channel that opened or broke is a reason to look at once.
             let _ = tokio::time::timeout(every, channel.heard.notified()).await;
-            match self.look().await {
+            let looked = self.look().await;
+            self.failures.note(None::<TenantId>, &looked);
+            match looked {
                 Ok(moved) => channel.found(moved, Instant::now()),
-                Err(error) => {
-                    tracing::warn!(%error, "polling for other processes' appends failed");
-                    // A part of a distributed database may be away: the others' logs are found all the same.
+                // A part of a distributed database may be away: the others' logs are found all the same.
+                Err(_) => {
                     let _ = tokio::time::timeout(ONE_BY_ONE, self.look_at_each()).await;
                 }
             }
@@ -197,7 +204,8 @@ impl Looking {
     /// Asks where all logs end. Returns those of which that is news.
     async fn look(&self) -> Result<HashMap<TenantId, Position>, StoreError> {
         let heads = self.reads.heads().await?;
-        Ok(heads.into_iter().filter(|(tenant, position)| self.watchers.moved(*tenant, *position)).collect())
+        let moved = heads.into_iter().filter(|end| self.watchers.moved(end.log, end.position));
+        Ok(moved.map(|end| (end.log, end.position)).collect())
     }
 
     /// Asks for one log after the other, from where it broke off the last time.
@@ -216,21 +224,23 @@ impl Looking {
 }
 
 async fn tell(hints: NotifyHints, reads: ReadPool) {
+    let mut failures =
+        Repeated::new("other processes could not be notified of an append, and find it when they look");
     loop {
         for said in hints.next().await {
-            if let Err(error) = sqlx::query(NOTIFY).bind(said).execute(reads.pool()).await {
-                tracing::warn!(%error, "notifying other processes of an append failed");
-            }
+            let told = sqlx::query(NOTIFY).bind(said).execute(reads.pool()).await;
+            failures.note(None::<TenantId>, &told);
         }
         tokio::time::sleep(BETWEEN_HINTS).await;
     }
 }
 
 async fn listen(url: String, watchers: Arc<Watchers>, channel: Arc<Channel>) {
+    let mut failures =
+        Repeated::new("it cannot be heard what other processes append, and is found by looking");
     loop {
-        if let Err(error) = hear(&url, &watchers, &channel).await {
-            tracing::warn!(%error, "listening for other processes' appends failed; polling finds them");
-        }
+        let heard = hear(&url, &watchers, &channel).await;
+        failures.note(None::<TenantId>, &heard);
         channel.set_open(false);
         tokio::time::sleep(BETWEEN_ATTEMPTS).await;
     }

@@ -38,7 +38,7 @@ use crate::intake::Gate;
 use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
 use crate::segments::SegmentFolder;
 use crate::watchers::Watchers;
-use crate::{StoreError, TenantId};
+use crate::{EventStore, StoreError, TenantId};
 use connect::Server;
 use failure::unavailable;
 use head_poller::{HeadPoller, NotifyHints};
@@ -75,8 +75,8 @@ impl PostgresStore {
         let features = schema::prepare(&server).await?;
         let reads = ReadPool::new(&server, options.read_connections, features.row_security);
         let watchers = Arc::new(Watchers::default());
-        for (tenant, position) in reads.heads().await? {
-            watchers.moved(tenant, position);
+        for end in reads.heads().await? {
+            watchers.moved(end.log, end.position);
         }
         let (hints, gate) = (NotifyHints::default(), Gate::open());
         let mut shards = Vec::new();
@@ -143,7 +143,7 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
     pub async fn integrity(&self) -> Result<String, StoreError> {
-        for (tenant, _) in self.reads.heads().await? {
+        for tenant in self.logs().await? {
             if let Some(fault) = self.reads.structural_fault(tenant).await? {
                 return Ok(fault);
             }

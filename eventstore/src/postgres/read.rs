@@ -16,8 +16,8 @@ use crate::queue::Job;
 use crate::segments::{self, SegmentFolder};
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Intake, News, Outcome, Position, Query, QueryItem, Receipt, StoreError,
-    TenantId, Transferable, instant,
+    Append, Entry, EventStore, Head, Intake, LogEnd, News, Outcome, Position, Query, QueryItem, Receipt,
+    StoreError, TenantId, Transferable, instant,
 };
 
 const PAGE: &str = include_str!("page.sql");
@@ -109,8 +109,8 @@ impl EventStore for PostgresStore {
         }
     }
 
-    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
-        Ok(self.reads.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
+    async fn ends(&self) -> Result<Vec<LogEnd>, StoreError> {
+        self.reads.heads().await
     }
 
     fn segments(&self) -> Option<&SegmentFolder> {

@@ -8,7 +8,7 @@ use super::connect::Server;
 use super::failure::Failure;
 use super::row;
 use super::tenant_scope::{self, SYSTEM};
-use crate::{Position, StoreError, TenantId, Transaction};
+use crate::{LogEnd, Position, StoreError, TenantId, Transaction};
 
 const HEADS: &str = include_str!("heads.sql");
 const HEAD: &str = include_str!("head.sql");
@@ -83,8 +83,8 @@ impl ReadPool {
     }
 
     /// Where each log ends.
-    pub(super) async fn heads(&self) -> Result<Vec<(TenantId, Position)>, StoreError> {
-        positions(&self.rows(SYSTEM, || sqlx::query(HEADS)).await?)
+    pub(super) async fn heads(&self) -> Result<Vec<LogEnd>, StoreError> {
+        ends(&self.rows(SYSTEM, || sqlx::query(HEADS)).await?)
     }
 
     /// Where a tenant's log ends; none where it has none.
@@ -104,8 +104,11 @@ impl ReadPool {
     }
 }
 
-fn positions(rows: &[PgRow]) -> Result<Vec<(TenantId, Position)>, StoreError> {
-    rows.iter()
-        .map(|found| Ok((TenantId(row::get(found, "tenant_id")?), row::natural(found, "position")?)))
-        .collect()
+fn ends(rows: &[PgRow]) -> Result<Vec<LogEnd>, StoreError> {
+    let end = |found: &PgRow| {
+        let (log, position) = (TenantId(row::get(found, "tenant_id")?), row::natural(found, "position")?);
+        let (recorded_at, erasures) = (row::instant(found, "recorded_at")?, row::natural(found, "erasures")?);
+        Ok(LogEnd { log, position, recorded_at, erasures })
+    };
+    rows.iter().map(end).collect()
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::folder::{Place, Round, blocking};
 use super::read::{NOT_THERE, read_file};
 use super::segment::BadSegment;
-use super::write::cold_tiles;
+use super::write::cold_tiles_up_to;
 use super::{SegmentFault, SegmentFolder};
 use crate::ledger::LedgerStore;
 use crate::{StoreError, TenantId};
@@ -19,6 +19,11 @@ use crate::{StoreError, TenantId};
 const RETRIED: usize = 32;
 /// How many segments there are in a folder: their paths have three digits a level.
 const IN_A_FOLDER: u64 = 1_000;
+/// How many folders of segments that are known are looked at in one call.
+const FOLDERS_AT_A_TIME: u64 = 128;
+
+/// Some segments of one log.
+type Stretch = (TenantId, Range<u64>);
 
 /// The segments that this process knows of and cannot read. It tries the next of those again that could not be read, and sees
 /// whether the files of the next folder are there.
@@ -41,17 +46,60 @@ pub async fn segment_faults(store: &dyn LedgerStore) -> Result<Vec<SegmentFault>
 /// When the log itself cannot be read.
 pub async fn look_at_all_segments(store: &dyn LedgerStore) -> Result<u64, StoreError> {
     let Some(folder) = store.segments() else { return Ok(0) };
-    for (tenant, position) in store.known_heads() {
-        if !tenant.is_access_log() && folder.has_grown(tenant, position) {
-            cold_tiles(store, tenant).await?;
-            folder.looked_to(tenant, position);
-        }
-    }
+    learn_new(folder, store).await?;
     let (all, mut looked_at) = (folder.known_cold_altogether(), 0);
     while looked_at < all {
         looked_at += look_at_next_folder(folder).await?;
     }
     Ok(all)
+}
+
+/// Finds out which segments there must be by now, and whether the files of those are there that this process did not know of; then
+/// the same of the next of the others, 128 folders at most, which are up to 128,000 segments. So it costs what is new, and a
+/// bounded amount. Returns how many were looked at.
+///
+/// # Errors
+/// When the log itself cannot be read.
+pub async fn look_at_new_segments(store: &dyn LedgerStore) -> Result<u64, StoreError> {
+    let Some(folder) = store.segments() else { return Ok(0) };
+    let new = learn_new(folder, store).await?;
+    look_at_these_and_next(folder, new, FOLDERS_AT_A_TIME).await
+}
+
+/// Asks the logs that have grown how many of their tiles are cold. Returns the segments that were not known.
+async fn learn_new(folder: &SegmentFolder, store: &dyn LedgerStore) -> Result<Vec<Stretch>, StoreError> {
+    let mut new = Vec::new();
+    for (tenant, position) in store.known_heads() {
+        if !tenant.is_access_log() && folder.has_grown(tenant, position) {
+            let known = folder.known_cold(tenant);
+            new.push((tenant, known..cold_tiles_up_to(store, tenant, position).await?.max(known)));
+            folder.looked_to(tenant, position);
+        }
+    }
+    Ok(new)
+}
+
+async fn look_at_these_and_next(
+    folder: &SegmentFolder,
+    these: Vec<Stretch>,
+    folders: u64,
+) -> Result<u64, StoreError> {
+    let mut looked_at = 0;
+    for (tenant, mut tiles) in these {
+        while !tiles.is_empty() {
+            let end = (tiles.start - tiles.start % IN_A_FOLDER + IN_A_FOLDER).min(tiles.end);
+            looked_at += look_at(folder, (tenant, tiles.start..end)).await?;
+            tiles.start = end;
+        }
+    }
+    let (all, mut in_turn) = (folder.known_cold_altogether(), 0);
+    for _ in 0..folders {
+        if in_turn >= all {
+            break;
+        }
+        in_turn += look_at_next_folder(folder).await?;
+    }
+    Ok(looked_at + in_turn)
 }
 
 /// Reads the next of the segments, N at most, and goes on with the first after the last. Returns how many there were.
@@ -81,7 +129,15 @@ async fn read_and_note(
 
 /// Sees whether the files of the next folder are there, and notes those that are not. Returns how many there must be.
 async fn look_at_next_folder(folder: &SegmentFolder) -> Result<u64, StoreError> {
-    let Some((tenant, tiles)) = folder.next_places(Round::Look, IN_A_FOLDER) else { return Ok(0) };
+    match folder.next_places(Round::Look, IN_A_FOLDER) {
+        Some(next) => look_at(folder, next).await,
+        None => Ok(0),
+    }
+}
+
+/// Sees whether the files of some segments are there, all of them in one folder, and notes those that are not. Returns how many
+/// there must be.
+async fn look_at(folder: &SegmentFolder, (tenant, tiles): Stretch) -> Result<u64, StoreError> {
     let files: Vec<(u64, Option<PathBuf>)> =
         tiles.clone().map(|tile| (tile, folder.path((tenant, tile)))).collect();
     let missing = blocking(move || Ok(missing(&files))).await?;
@@ -167,6 +223,25 @@ mod tests {
         }
         assert_eq!(known, [1, 2, 2, 3, 3]);
         assert_eq!(folder.known_faults().into_keys().collect::<Vec<_>>(), gone);
+    }
+
+    #[tokio::test]
+    async fn a_look_costs_what_is_new_and_no_more_folders_than_it_may() {
+        for known in [2_000, 4_000] {
+            let (_root, folder) = archive([known, 0]);
+            assert_eq!(look_at_these_and_next(&folder, Vec::new(), 1).await.unwrap(), 1_000);
+            folder.learn_cold(LI, known + 1_002);
+            let file = folder.path((LI, known + 1)).unwrap();
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, b"").unwrap();
+            // Of what came some minutes ago one file is there.
+            let new = vec![(LI, known..known + 1_002)];
+            assert_eq!(look_at_these_and_next(&folder, new, 1).await.unwrap(), 1_002 + 1_000);
+            let faults = folder.known_faults();
+            assert_eq!((faults.len(), faults.contains_key(&(LI, known + 1))), (1_001, false));
+        }
+        let (_root, folder) = archive([3, 2]);
+        assert_eq!(look_at_these_and_next(&folder, Vec::new(), 128).await.unwrap(), 5, "each of them once");
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use std::ops::RangeInclusive;
 
 use crate::{Entry, Position, StoreError};
 
-pub use check::{look_at_all_segments, read_next_segments, segment_faults};
+pub use check::{look_at_all_segments, look_at_new_segments, read_next_segments, segment_faults};
 pub use fault::SegmentFault;
 pub use folder::{FolderLock, SegmentFolder};
 pub(crate) use read::fill;

@@ -30,8 +30,18 @@ pub struct WrittenSegment {
 /// # Errors
 /// When the store cannot be read.
 pub async fn cold_tiles(store: &dyn LedgerStore, tenant: TenantId) -> Result<u64, StoreError> {
+    let position = store.head(tenant).await?.position;
+    cold_tiles_up_to(store, tenant, position).await
+}
+
+/// As [`cold_tiles`], of a log that ends there at least. One that has no full tile is not asked.
+pub(super) async fn cold_tiles_up_to(
+    store: &dyn LedgerStore,
+    tenant: TenantId,
+    position: Position,
+) -> Result<u64, StoreError> {
     let Some(folder) = store.segments() else { return Ok(0) };
-    let tiles = store.head(tenant).await?.position / TILE_WIDTH;
+    let tiles = position / TILE_WIDTH;
     let (mut cold, mut end) = (folder.known_cold(tenant).min(tiles), tiles);
     // Mostly nothing has changed.
     if cold < end && !store.is_cold(tenant, cold * TILE_WIDTH + 1).await? {

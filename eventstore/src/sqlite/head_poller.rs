@@ -7,11 +7,13 @@ use sqlx::{Sqlite, SqlitePool};
 
 use super::failure::unavailable;
 use super::read;
-use crate::StoreError;
 use crate::watchers::Watchers;
+use crate::{Repeated, StoreError, TenantId};
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What could not be done where it fails.
+const NOT_POLLED: &str = "it could not be seen what other processes appended";
 /// Another number whenever the file was changed by another connection than the one that asks. It reads one page.
 const VERSION: &str = "PRAGMA data_version";
 
@@ -19,18 +21,14 @@ const VERSION: &str = "PRAGMA data_version";
 /// connection, of its own.
 pub(super) async fn poll(own: SqlitePool, watchers: Weak<Watchers>) {
     let mut seen = None;
-    let mut is_failing = false;
+    let mut failures = Repeated::new(NOT_POLLED);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(watchers) = watchers.upgrade().filter(|_| !own.is_closed()) else { return };
         let looked = look(&own, &watchers, &mut seen).await;
-        if let Err(error) = &looked
-            && !is_failing
-            && !own.is_closed()
-        {
-            tracing::warn!(%error, "polling for other processes' appends failed");
+        if !own.is_closed() {
+            failures.note(None::<TenantId>, &looked);
         }
-        is_failing = looked.is_err();
     }
 }
 
@@ -40,8 +38,8 @@ async fn look(own: &SqlitePool, watchers: &Watchers, seen: &mut Option<i64>) -> 
     let asked = sqlx::query_scalar::<Sqlite, i64>(VERSION);
     let version = asked.fetch_one(&mut *connection).await.map_err(unavailable)?;
     if *seen != Some(version) {
-        for (tenant, position) in read::heads(&mut connection).await? {
-            watchers.moved(tenant, position);
+        for end in read::heads(&mut connection).await? {
+            watchers.moved(end.log, end.position);
         }
         *seen = Some(version);
     }

@@ -37,7 +37,7 @@ use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
 use crate::segments::SegmentFolder;
 use crate::watchers::Watchers;
-use crate::{Clock, StoreError};
+use crate::{Clock, EventStore, StoreError};
 pub use backup::backup;
 use batcher::Batcher;
 use deferred_tags::DeferredTagIndex;
@@ -140,8 +140,8 @@ impl SqliteStore {
         let looking = Some(own.clone());
         let store =
             Arc::new(Self { file, jobs, reads, looking, watchers, deferred_tags, segments, gate, batcher });
-        for (tenant, position) in store.heads().await? {
-            store.watchers.moved(tenant, position);
+        for end in store.ends().await? {
+            store.watchers.moved(end.log, end.position);
         }
         tokio::spawn(head_poller::poll(own, Arc::downgrade(&store.watchers)));
         Ok(store)

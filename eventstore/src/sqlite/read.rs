@@ -17,8 +17,8 @@ use crate::queue::Job;
 use crate::segments::{self, SegmentFolder};
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Intake, News, Outcome, Position, Query, QueryItem, Receipt, StoreError,
-    TenantId, Transferable, instant,
+    Append, Entry, EventStore, Head, Intake, LogEnd, News, Outcome, Position, Query, QueryItem, Receipt,
+    StoreError, TenantId, Transferable, instant,
 };
 
 const RECEIPT: &str = include_str!("receipt.sql");
@@ -133,8 +133,8 @@ impl EventStore for SqliteStore {
         }
     }
 
-    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
-        Ok(self.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
+    async fn ends(&self) -> Result<Vec<LogEnd>, StoreError> {
+        heads(&mut *self.read_pool().acquire().await.map_err(unavailable)?).await
     }
 
     fn segments(&self) -> Option<&SegmentFolder> {
@@ -177,13 +177,14 @@ impl EventStore for SqliteStore {
 }
 
 /// Where each log ends.
-pub(super) async fn heads(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<(TenantId, Position)>, StoreError> {
+pub(super) async fn heads(connection: &mut SqliteConnection) -> Result<Vec<LogEnd>, StoreError> {
     let rows = sqlx::query(HEADS).fetch_all(connection).await.map_err(unavailable)?;
-    rows.iter()
-        .map(|found| Ok((TenantId(row::uuid(found, "tenant_id")?), row::natural(found, "position")?)))
-        .collect()
+    let end = |found: &SqliteRow| {
+        let (log, position) = (TenantId(row::uuid(found, "tenant_id")?), row::natural(found, "position")?);
+        let (recorded_at, erasures) = (row::instant(found, "recorded_at")?, row::natural(found, "erasures")?);
+        Ok(LogEnd { log, position, recorded_at, erasures })
+    };
+    rows.iter().map(end).collect()
 }
 
 impl SqliteStore {
@@ -195,10 +196,6 @@ impl SqliteStore {
     ) -> Result<Vec<Entry>, StoreError> {
         segments::fill(&self.segments, self, tenant, &mut entries).await?;
         Ok(entries)
-    }
-
-    pub(super) async fn heads(&self) -> Result<Vec<(TenantId, Position)>, StoreError> {
-        heads(&mut *self.read_pool().acquire().await.map_err(unavailable)?).await
     }
 
     pub(super) async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {

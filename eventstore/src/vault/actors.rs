@@ -26,6 +26,12 @@ fn subject_of(actor: &str, number: u8) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// Whether a subject is that of a key of this actor, the present or a former one.
+#[must_use]
+pub fn is_subject_of_actor(actor: &str, subject: Uuid) -> bool {
+    (0..=u8::MAX).any(|number| subject_of(actor, number) == subject)
+}
+
 /// The key that what is personal of an actor is sealed under.
 #[derive(Clone)]
 pub struct ActorKey {

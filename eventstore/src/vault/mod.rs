@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::{EventStore, StoreError, TenantId};
 pub(crate) use actors::actor_text_key;
-pub use actors::{ActorKey, ActorText, OfActor};
+pub use actors::{ActorKey, ActorText, OfActor, is_subject_of_actor};
 pub use keys::{DataKey, RootKey, TenantKey};
 pub use replacement::Replacement;
 pub use root_keys::RootKeys;

@@ -42,6 +42,11 @@ const SCHEMAS: &str = "SELECT nspname::text FROM pg_catalog.pg_namespace \
 /// A transaction that names nobody sees nothing.
 const OWN_TENANT: &str = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid";
 
+/// Where the read models of all tenants are is the system's own business: it names itself, the nil tenant.
+const SEEN_BY_THE_SYSTEM: [&str; 2] = ["projection_checkpoint", "projection_serving"];
+const IS_SYSTEM: &str =
+    "nullif(current_setting('app.tenant', true), '')::uuid = '00000000-0000-0000-0000-000000000000'";
+
 /// The connections to one schema.
 #[derive(Debug, Clone)]
 pub struct Schema {
@@ -105,6 +110,11 @@ impl Schema {
             statements.push(format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"));
             statements.push(format!("DROP POLICY IF EXISTS tenant_alone ON {table}"));
             statements.push(format!("CREATE POLICY tenant_alone ON {table} USING ({OWN_TENANT})"));
+            if SEEN_BY_THE_SYSTEM.contains(&table) {
+                statements.push(format!("DROP POLICY IF EXISTS system_looks ON {table}"));
+                statements
+                    .push(format!("CREATE POLICY system_looks ON {table} FOR SELECT USING ({IS_SYSTEM})"));
+            }
         }
         for view in scripts.iter().flat_map(|script| views_in(script)) {
             statements.push(format!("GRANT SELECT ON {view} TO {role}"));

@@ -76,20 +76,29 @@ impl<T: PresentIndex> Present<T> {
         if !T::is_of_customers_alone(snapshot, (after, until)).await? {
             return Ok(false);
         }
-        let (store, vault) = snapshot.sources.log();
-        let erased = Mutex::new(Vec::new());
-        let note = |fact: &DecodedEvent| {
-            if matches!(fact.event.event, CustomerEvent::Erased(_)) {
-                erased.lock().push(fact.customer);
-            }
-            true
-        };
-        let changed = changed::customers((store, vault), snapshot.tenant, (after, until), note).await?;
-        let Some(mut customers) = changed else { return Ok(false) };
-        // An erasure empties rows of those, too, that had ever taken the person in.
-        let erased = erased.into_inner();
-        customers.extend(absorbers(store, snapshot.tenant, &erased, until).await?);
+        let Some(customers) = changed(snapshot, (after, until)).await? else { return Ok(false) };
         self.index.read_again(snapshot, name, &customers).await?;
         Ok(true)
     }
+}
+
+/// Whose rows may be others for what came between two positions; none where an entry cannot be told by this program.
+pub(super) async fn changed(
+    snapshot: &Snapshot,
+    (after, until): (Position, Position),
+) -> Result<Option<BTreeSet<Uuid>>> {
+    let (store, vault) = snapshot.sources.log();
+    let erased = Mutex::new(Vec::new());
+    let note = |fact: &DecodedEvent| {
+        if matches!(fact.event.event, CustomerEvent::Erased(_)) {
+            erased.lock().push(fact.customer);
+        }
+        true
+    };
+    let changed = changed::customers((store, vault), snapshot.tenant, (after, until), note).await?;
+    let Some(mut customers) = changed else { return Ok(None) };
+    // An erasure empties rows of those, too, that had ever taken the person in.
+    let erased = erased.into_inner();
+    customers.extend(absorbers(store, snapshot.tenant, &erased, until).await?);
+    Ok(Some(customers))
 }

@@ -89,6 +89,10 @@ pub struct ChangeReport {
 pub struct WaterfallReport {
     /// The pipeline's key.
     pub pipeline: String,
+    /// The business instant asked about: that of the second moment.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about: that of the second moment.
+    pub known_at: DateTime<Utc>,
     /// The first moment.
     pub from: MomentReport,
     /// The second moment.
@@ -197,6 +201,8 @@ impl ReportSnapshot {
         };
         Ok(WaterfallReport {
             pipeline: definition.pipeline.key.clone(),
+            effective_at: to.effective_at,
+            known_at: to.known_at,
             from,
             to,
             position,
@@ -345,7 +351,7 @@ impl Knowledge {
             let past = self.pasts.get(&customer).map_or(&[][..], Vec::as_slice);
             // A backdated journey may have begun before anything was known of what it may be worth.
             let then = versions::at(past, at).or(past.first());
-            let closes = then.and_then(|then| then.expected_close);
+            let closes = then.and_then(|then| then.expected_close).map(|close| close.on);
             let amount = then.and_then(|then| then.amount.as_ref()).map(|money| query.converted(money));
             for (cycle, last, followed) in latest(self.journeys.until(journey, Micros::MAX), at) {
                 let kind = last.and_then(|last| kinds.get(last));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
-use super::money::{add, rounded_money};
+use super::money::{add, part, rounded_money};
 use super::{Span, journeys, known, pasts};
 use crate::board::MoneyReport;
 use crate::error::Result;
@@ -191,22 +191,29 @@ impl ReportSnapshot {
                 for (cycle, undecided) in begun(&passes, gone, &kinds, |began| span.holds(began)) {
                     let outcome = cycle.outcome(&kinds);
                     let until = outcome.map_or(at.micros(), Outcome::at);
-                    if let Some(Outcome::Won(won)) = outcome {
-                        lengths.push(won - cycle.began);
-                    }
+                    let won = match outcome {
+                        Some(Outcome::Won(won)) => Some(won),
+                        _ => None,
+                    };
+                    lengths.extend(won.map(|won| won - cycle.began));
+                    let worth = won.and_then(|won| worth(past, won));
                     let credited = credited(*attribution, past, touched, cycle, until);
                     let parts = credited.len();
-                    for origin in credited {
+                    for (number, origin) in credited.into_iter().enumerate() {
                         let channel = channels.entry(origin).or_default();
                         channel.reached.resize(all_stages.len(), 0.0);
-                        let part = 1.0 / parts as f64;
-                        channel.leads += part;
+                        let share = 1.0 / parts as f64;
+                        channel.leads += share;
                         channel.maturity.add(undecided);
                         for (reached, milestone) in channel.reached[first..].iter_mut().zip(&milestones) {
-                            *reached += if course.entry(cycle, *milestone).is_some() { part } else { 0.0 };
+                            *reached += if course.entry(cycle, *milestone).is_some() { share } else { 0.0 };
                         }
-                        if let Some(Outcome::Won(won)) = outcome {
-                            channel.win(part, won - cycle.began, versions::at(past, won), parts);
+                        if let Some(won) = won {
+                            channel.won += share;
+                            channel.lengths.push(won - cycle.began);
+                        }
+                        if let Some(money) = worth {
+                            add(&mut channel.amounts, &money.currency, part(money, number, parts));
                         }
                     }
                 }
@@ -252,18 +259,13 @@ fn credited(
     }
 }
 
-impl Accumulator {
-    fn win(&mut self, part: f64, length: Micros, past: Option<&CustomerVersion>, parts: usize) {
-        self.won += part;
-        self.lengths.push(length);
-        if let Some(Money { amount, currency }) =
-            past.and_then(|past| past.won.as_ref().or(past.amount.as_ref()))
-        {
-            let share = amount.checked_div(Decimal::from(parts)).unwrap_or_default();
-            add(&mut self.amounts, currency, share);
-        }
-    }
+/// What a deal brought that was won at an instant. A backdated one may have been won before anything was known of its customer.
+fn worth(past: &[CustomerVersion], won: Micros) -> Option<&Money> {
+    let then = versions::at(past, won).or(past.first())?;
+    then.won.as_ref().or(then.amount.as_ref())
+}
 
+impl Accumulator {
     fn report(mut self, (source, channel): Origin, stages: &[PipelineStage]) -> ChannelReport {
         self.reached.resize(stages.len(), 0.0);
         self.lengths.sort_unstable();

@@ -14,7 +14,7 @@ use waymark_eventstore::Position;
 use super::{journeys, known, pasts};
 use crate::error::Result;
 use crate::log::history::instant;
-use crate::models::board::field_values;
+use crate::models::board::field_values::{self, FieldValues};
 use crate::models::board::versions::{self, CustomerVersion, CustomerVersions, OwnSubStatuses};
 use crate::models::dwell::{self, Window};
 use crate::models::snapshot::Snapshot;
@@ -200,62 +200,13 @@ impl ReportSnapshot {
         let known = known(snapshot, &query.at).await?;
         let journeys = journeys(snapshot, pipeline, &query.at, known, &query.filter).await?;
         let pasts = pasts(snapshot, known).await?;
-        let reasons = match query.keys.contains(&GroupKey::LostReason) {
-            true => lost_reasons(snapshot, definition, &journeys, (query.at.micros(), known)).await?,
-            false => HashMap::new(),
-        };
-        let fields = match query.keys.iter().any(|key| key.field().is_some()) {
-            true => field_values::load(snapshot, query.at.micros(), known).await?,
-            false => HashMap::new(),
-        };
         let begun = journeys.began_at().map_or(query.at.effective_at, instant);
         let spans = spans(&query.keys, query.window, begun, &query.at);
-        let of_stays = query.counted != Counted::Customers && query.keys.contains(&GroupKey::SubStatus);
-        let mut members: BTreeMap<(Values, Option<StaySubStatus>), BTreeSet<Uuid>> = BTreeMap::new();
-        let mut add = |customer: Uuid, pasts: &CustomerVersions, stays: BTreeSet<Option<String>>| {
-            let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-            let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { return };
-            let keys = query.keys.iter().filter(|key| key.months().is_none());
-            let member = Member {
-                teams: &query.teams,
-                pipeline,
-                lost_reason: reasons.get(&customer),
-                fields: fields.get(&customer),
-                declared: &query.declared,
-            };
-            let values: Values = keys.map(|key| (key.word().into_owned(), key.of(then, &member))).collect();
-            if !of_stays {
-                members.entry((values, None)).or_default().insert(customer);
-                return;
-            }
-            for own in stays {
-                let word = GroupKey::SubStatus.word().into_owned();
-                let values = values.clone().into_iter().chain([(word, own.clone())]).collect::<Values>();
-                members.entry((values, Some(StaySubStatus(own)))).or_default().insert(customer);
-            }
-        };
+        let mut grouping = Grouping::of(snapshot, definition, query, (&*journeys, known)).await?;
+        let own = OwnSubStatuses { journeys: &journeys, pasts: &pasts, pipeline, last: query.at.micros() };
         for journey in 0..journeys.len() {
-            let customer = journeys.customer(journey);
-            let own = |(_, window): &(Values, Window)| {
-                let (journeys, pasts) = (&*journeys, &*pasts);
-                let own =
-                    |last| own_sub_statuses(OwnSubStatuses { journeys, pasts, pipeline, last }, journey);
-                match query.counted {
-                    Counted::Customers => BTreeSet::new(),
-                    Counted::Stays => own(window.last(&query.at)),
-                    Counted::StaysOfBegun => {
-                        let began =
-                            journeys.until(journey, query.at.micros()).first().map(|record| record.at);
-                        if began.is_some_and(|began| window.holds(began)) {
-                            own(query.at.micros())
-                        } else {
-                            BTreeSet::new()
-                        }
-                    }
-                }
-            };
-            let stays = if of_stays { spans.iter().flat_map(own).collect() } else { BTreeSet::new() };
-            add(customer, &pasts, stays);
+            let stays = grouping.sub_statuses(own, journey, &spans);
+            grouping.add(journeys.customer(journey), &pasts, stays);
         }
         let mut met: HashSet<Uuid> = (0..journeys.len()).map(|journey| journeys.customer(journey)).collect();
         for at in &query.earlier {
@@ -265,19 +216,10 @@ impl ReportSnapshot {
             let numbers = 0..journeys.len();
             for customer in numbers.map(|journey| journeys.customer(journey)).filter(|one| met.insert(*one)) {
                 let told = if pasts.contains_key(&customer) { &pasts } else { &then };
-                add(customer, told, BTreeSet::new());
+                grouping.add(customer, told, BTreeSet::new());
             }
         }
-        let each = members.into_iter().flat_map(|((values, stays), customers)| {
-            let (members, customers) = (customers.len(), Arc::new(customers));
-            let filter = CohortFilter { among: Some(customers), stays, ..query.filter.clone() };
-            spans.iter().map(move |(time, window)| {
-                let key =
-                    values.iter().chain(time).map(|(name, value)| (name.clone(), value.clone())).collect();
-                Group { key, members, filter: filter.clone(), window: *window }
-            })
-        });
-        Ok(each.collect())
+        Ok(grouping.groups(&spans))
     }
 
     /// The customers whose own fields held any of the wanted words of each key, at an instant and by what was known of it.
@@ -301,6 +243,109 @@ impl ReportSnapshot {
             })
         };
         Ok(fields.into_iter().filter(|(_, held)| has(held)).map(|(customer, _)| customer).collect())
+    }
+}
+
+/// Customers that are put into groups, and what of them says into which.
+struct Grouping<'a> {
+    query: &'a GroupsQuery,
+    pipeline: &'a str,
+    /// The reasons of those whose last cycle was lost, where a key asks for them.
+    reasons: HashMap<Uuid, String>,
+    /// The customers' own fields, where a key asks for one.
+    fields: FieldValues,
+    members: BTreeMap<(Values, Option<StaySubStatus>), BTreeSet<Uuid>>,
+}
+
+impl<'a> Grouping<'a> {
+    async fn of(
+        snapshot: &mut Snapshot,
+        definition: &'a Definition,
+        query: &'a GroupsQuery,
+        (journeys, known): (&JourneySet, Position),
+    ) -> Result<Self> {
+        let until = query.at.micros();
+        let reasons = match query.keys.contains(&GroupKey::LostReason) {
+            true => lost_reasons(snapshot, definition, journeys, (until, known)).await?,
+            false => HashMap::new(),
+        };
+        let fields = match query.keys.iter().any(|key| key.field().is_some()) {
+            true => field_values::load(snapshot, until, known).await?,
+            false => HashMap::new(),
+        };
+        let pipeline = &definition.pipeline.key;
+        Ok(Self { query, pipeline, reasons, fields, members: BTreeMap::new() })
+    }
+
+    /// Whether a customer is in the group of each sub-status that one of its stays has.
+    fn is_of_stays(&self) -> bool {
+        self.query.counted != Counted::Customers && self.query.keys.contains(&GroupKey::SubStatus)
+    }
+
+    /// The sub-statuses of those stays of a journey that count in one of the spans.
+    fn sub_statuses(
+        &self,
+        own: OwnSubStatuses<'_>,
+        journey: usize,
+        spans: &[(Values, Window)],
+    ) -> BTreeSet<Option<String>> {
+        if !self.is_of_stays() {
+            return BTreeSet::new();
+        }
+        let at = &self.query.at;
+        let began = own.journeys.until(journey, at.micros()).first().map(|record| record.at);
+        let of_span = |(_, window): &(Values, Window)| match self.query.counted {
+            Counted::Stays => own_sub_statuses(OwnSubStatuses { last: window.last(at), ..own }, journey),
+            Counted::StaysOfBegun if began.is_some_and(|began| window.holds(began)) => {
+                own_sub_statuses(own, journey)
+            }
+            Counted::StaysOfBegun | Counted::Customers => BTreeSet::new(),
+        };
+        spans.iter().flat_map(of_span).collect()
+    }
+
+    /// The values of all keys but those of time, of a customer by what is known of it; none where nothing is.
+    fn values(&self, customer: Uuid, pasts: &CustomerVersions) -> Option<Values> {
+        let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+        let then = versions::at(past, self.query.at.micros()).or(past.first())?;
+        let member = Member {
+            teams: &self.query.teams,
+            pipeline: self.pipeline,
+            lost_reason: self.reasons.get(&customer),
+            fields: self.fields.get(&customer),
+            declared: &self.query.declared,
+        };
+        let keys = self.query.keys.iter().filter(|key| key.months().is_none());
+        Some(keys.map(|key| (key.word().into_owned(), key.of(then, &member))).collect())
+    }
+
+    /// Puts a customer into its group, or into those of its stays.
+    fn add(&mut self, customer: Uuid, pasts: &CustomerVersions, stays: BTreeSet<Option<String>>) {
+        let Some(values) = self.values(customer, pasts) else { return };
+        if !self.is_of_stays() {
+            self.members.entry((values, None)).or_default().insert(customer);
+            return;
+        }
+        for own in stays {
+            let word = GroupKey::SubStatus.word().into_owned();
+            let values = values.clone().into_iter().chain([(word, own.clone())]).collect::<Values>();
+            self.members.entry((values, Some(StaySubStatus(own)))).or_default().insert(customer);
+        }
+    }
+
+    /// The groups, each for every span of time.
+    fn groups(self, spans: &[(Values, Window)]) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for ((values, stays), customers) in self.members {
+            let (members, among) = (customers.len(), Arc::new(customers));
+            let filter = CohortFilter { among: Some(among), stays, ..self.query.filter.clone() };
+            for (time, window) in spans {
+                let key = values.iter().chain(time);
+                let key = key.map(|(name, value)| (name.clone(), value.clone())).collect();
+                groups.push(Group { key, members, filter: filter.clone(), window: *window });
+            }
+        }
+        groups
     }
 }
 

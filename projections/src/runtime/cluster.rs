@@ -165,8 +165,15 @@ impl ClusterRunner {
             tracing::error!(%error, "this node cannot tell that it lives");
             return;
         }
-        let logs = engine.store.known_heads();
-        self.rebalance(logs.into_iter().map(|(log, _)| log).filter(|log| !log.is_access_log()));
+        let logs = engine.store.known_heads().into_iter().map(|(log, _)| log);
+        let tenants: Vec<TenantId> = logs.filter(|log| !log.is_access_log()).collect();
+        let comes = |tenant: &TenantId| {
+            !self.assigned.contains(tenant) && self.projections.tends(*tenant, Duty::Upkeep)
+        };
+        if tenants.iter().any(comes) {
+            self.projections.find_resting().await;
+        }
+        self.rebalance(tenants.into_iter());
     }
 
     fn rebalance(&mut self, tenants: impl Iterator<Item = TenantId>) {
@@ -181,8 +188,8 @@ impl ClusterRunner {
         let assigned: Vec<ProjectionId> =
             self.assigned.iter().flat_map(|tenant| self.all_of(*tenant)).collect();
         for id in assigned {
-            // A lease that was lost, or whose former holder had still to leave it, is asked for again.
-            if !self.projections.holds_lease(id) {
+            // A lease that was lost, or whose former holder had still to leave it, is asked for again, once there is more to fold.
+            if !self.projections.rests(id) && !self.projections.holds_lease(id) {
                 self.enqueue(id);
             }
         }
@@ -248,7 +255,8 @@ async fn step(projections: &Projections, id: ProjectionId) -> Result<usize> {
     let models = projections.models();
     let model: Option<&Arc<dyn ReadModel>> = models.iter().find(|model| model.name() == id.projection);
     let Some(model) = model else { return Ok(0) };
-    if !projections.holds_lease(id) && projections.is_outdated(model, id.tenant).await? {
+    let is_known = projections.holds_lease(id) || projections.rests(id);
+    if !is_known && projections.is_outdated(model, id.tenant).await? {
         match projections.rebuild(id.tenant, id.projection, &|_, _| {}).await {
             Ok(_) => {}
             // Another node does it.

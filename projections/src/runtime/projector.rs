@@ -147,6 +147,13 @@ impl Engine {
         }
     }
 
+    /// A read model tells something else at the position where it is.
+    pub(crate) fn folded_again(&self, id: ProjectionId) {
+        if let Some(announcer) = self.announcers().get(id.projection) {
+            announcer.tell(id.tenant);
+        }
+    }
+
     /// From now on these news have each tenant whose read model was folded on.
     pub(crate) fn inform(&self, projection: &'static str, news: &News) {
         self.announcers().entry(projection).or_default().inform(news);

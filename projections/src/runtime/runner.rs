@@ -33,6 +33,7 @@ impl Projections {
         if self.engine().nodes.is_some() {
             return cluster::run(self, shutdown).await;
         }
+        self.find_resting().await;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for model in self.models() {
@@ -53,7 +54,9 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
     let (news, waited_for) = (News::default(), engine.waited_for(model.name()));
     engine.store.inform(&news);
     let logs = || engine.store.known_heads().into_iter().map(|(log, _)| log);
-    let mut turn: BTreeSet<TenantId> = logs().collect();
+    let rests =
+        |tenant: &TenantId| projections.rests(ProjectionId { tenant: *tenant, projection: model.name() });
+    let mut turn: BTreeSet<TenantId> = logs().filter(|log| !rests(log)).collect();
     let (mut last, mut looked) = (TenantId(Uuid::nil()), Instant::now());
     while !*stop.borrow() {
         turn.extend(news.take().into_iter().chain(waited_for.take()));
@@ -128,7 +131,8 @@ async fn round(
             // Nothing was there, somebody else does the work, or the cause stands in the status until it is gone.
             Ok(_) | Err(_) => {}
         }
-        if !projections.holds_lease(id) || projections.engine().lag(id) > 0 {
+        let has_more = !projections.holds_lease(id) || projections.engine().lag(id) > 0;
+        if has_more && !projections.rests(id) {
             left.push(tenant);
         }
     }
@@ -137,7 +141,8 @@ async fn round(
 
 /// Rebuilds rows that another version of the fold has made; until that is done nobody folds them further.
 async fn refresh(projections: &Projections, model: &Arc<dyn ReadModel>, id: ProjectionId) {
-    if projections.holds_lease(id) || !matches!(projections.is_outdated(model, id.tenant).await, Ok(true)) {
+    let is_known = projections.holds_lease(id) || projections.rests(id);
+    if is_known || !matches!(projections.is_outdated(model, id.tenant).await, Ok(true)) {
         return;
     }
     match projections.rebuild(id.tenant, model.name(), &|_, _| {}).await {

@@ -45,6 +45,9 @@ impl Projections {
         id: ProjectionId,
         limit: u32,
     ) -> Result<usize> {
+        if self.still_rests(id).await {
+            return Ok(0);
+        }
         let step = self.advance_once(model, id, limit).await;
         self.note(id, &step);
         step
@@ -55,6 +58,7 @@ impl Projections {
             self.engine.failures.serves(id, false);
             return Err(error);
         }
+        self.resting.lock().remove(&id);
         let slot = self.slot(id);
         let mut slot = slot.lock().await;
         if self.engine.is_lost(id) {
@@ -236,6 +240,7 @@ impl Projections {
         let slot = self.slot(id);
         let mut slot = slot.lock().await;
         self.engine.failures.forget(id);
+        self.resting.lock().remove(&id);
         if slot.worker.take().is_some() {
             let mut transaction = self.engine.db.write(id.tenant).await?;
             nodes::release(&mut transaction, id, self.engine.node()).await?;
@@ -287,8 +292,10 @@ impl Projections {
         let slot = self.slot(id);
         let mut slot = slot.lock().await;
         self.bring_to(&mut slot, id, &model, building.position()).await;
+        self.forget_looks(id.tenant).await?;
         let (lease, comparison) = building.promote().await?;
         self.engine.moved(id, lease.position);
+        self.engine.folded_again(id);
         self.engine.failures.serves(id, true);
         *slot = Slot { worker: Some(Worker::new(lease, &*model)), ..Slot::default() };
         drop(slot);
@@ -379,6 +386,7 @@ impl Projections {
             Some(worker) => worker,
             None => self.acquire(&**model, id).await?,
         };
+        self.forget_looks(tenant).await?;
         worker.mark_skipped(&self.engine).await?;
         let mut by_subject: BTreeMap<String, Vec<Parked>> = BTreeMap::new();
         for item in self.parked(tenant, name).await?.into_iter().filter(|item| item.skipped.is_none()) {
@@ -389,6 +397,7 @@ impl Projections {
             folded += worker.retry(&self.engine, &**model, items).await?;
         }
         slot.worker = Some(worker);
+        self.engine.folded_again(id);
         Ok(folded)
     }
 }

@@ -12,6 +12,8 @@ pub const LEAST: f64 = 30.0;
 pub const DISCOVERY: f64 = 0.01;
 /// By what part of the baseline a share must differ.
 pub const LEAST_CHANGE: f64 = 0.2;
+/// What the roundings of a difference come to at most: a share that differs by just so much differs by as much.
+const ROUNDING: f64 = 1e-12;
 
 /// How many journeys stand in each stage at each of several instants, which are in order: by instant, then by stage number.
 /// The work grows with the stays and with the instants, not with both multiplied.
@@ -83,7 +85,8 @@ pub fn deviations(counts: &[Vec<usize>], is_tested: impl Fn(usize) -> bool) -> V
         let q = benjamini_hochberg(&tested.iter().map(|test| test.p).collect::<Vec<_>>());
         let with_q = tested.into_iter().zip(q).map(|(test, q)| Deviation { q, ..test });
         found.extend(with_q.filter(|test| {
-            test.q < DISCOVERY && (test.share - test.baseline).abs() >= LEAST_CHANGE * test.baseline
+            test.q < DISCOVERY
+                && (test.share - test.baseline).abs() >= LEAST_CHANGE * test.baseline - ROUNDING
         }));
     }
     found
@@ -139,8 +142,21 @@ mod tests {
 
     #[test]
     fn of_fewer_than_thirty_nothing_is_said() {
-        let mut counts = vec![vec![25, 2]; BASELINE_DAYS];
-        counts.push(vec![2, 25]);
-        assert!(deviations(&counts, |_| true).is_empty());
+        let swapped = |few: usize, many: usize| {
+            let mut counts = vec![vec![many, few]; BASELINE_DAYS];
+            counts.push(vec![few, many]);
+            deviations(&counts, |_| true).len()
+        };
+        assert_eq!((swapped(2, 27), swapped(2, 28)), (0, 2), "of 29 nothing, of 30 both stages");
+    }
+
+    #[test]
+    fn a_share_must_differ_by_a_fifth_of_what_it_was() {
+        let grown_to = |count: usize| {
+            let mut counts = vec![vec![5_000_000, 5_000_000]; BASELINE_DAYS];
+            counts.push(vec![10_000_000 - count, count]);
+            deviations(&counts, |stage| stage == 1).len()
+        };
+        assert_eq!((grown_to(5_999_999), grown_to(6_000_000)), (0, 1));
     }
 }

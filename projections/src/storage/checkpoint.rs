@@ -6,13 +6,15 @@
 //! Anyone who puts a generation into service or drops it holds the row of its checkpoint to the end of the transaction, and
 //! looks after that whether it serves. So what serves is never dropped, and what is being dropped never serves.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
-use waymark_eventstore::{Position, TenantId};
+use waymark_eventstore::{LogEnd, Position, TenantId};
 
 use crate::db::{Db, SYSTEM, Transaction, values};
 use crate::error::{ProjectionError, Result};
 
-pub(crate) const TENANTS: &str = include_str!("checkpoint/tenants.sql");
+pub(crate) const EVERYWHERE: &str = include_str!("checkpoint/everywhere.sql");
 pub(crate) const SERVING: &str = include_str!("checkpoint/serving.sql");
 pub(crate) const ALL: &str = include_str!("checkpoint/all.sql");
 pub(crate) const CREATE: &str = include_str!("checkpoint/create.sql");
@@ -68,10 +70,35 @@ pub(crate) struct ProjectionLease {
     pub(crate) serves_from: Position,
 }
 
-/// Whose read models there are.
-pub(crate) async fn tenants(db: &Db) -> Result<Vec<TenantId>> {
-    let rows = db.read(SYSTEM).await?.rows(TENANTS, &[]).await?;
-    rows.iter().map(|row| Ok(TenantId(row.uuid("tenant_id")?))).collect()
+/// A generation among those of all tenants.
+#[derive(Debug, Clone)]
+pub(crate) struct GenerationRow {
+    pub(crate) tenant: TenantId,
+    /// The read model, which this program may not know.
+    pub(crate) projection: String,
+    pub(crate) checkpoint: Checkpoint,
+    /// Whether it is the one that answers queries.
+    pub(crate) serves: bool,
+}
+
+impl GenerationRow {
+    /// Whether what was folded ends with the last entry of this very log, given where all logs end.
+    pub(crate) fn ends_with(&self, ends: &HashMap<TenantId, LogEnd>) -> bool {
+        let folded = (self.checkpoint.position, self.checkpoint.recorded_at);
+        let end = ends.get(&self.tenant);
+        end.is_some_and(|end| folded == (end.position, end.recorded_at.timestamp_micros()))
+    }
+}
+
+/// Every generation of every read model of every tenant, in one statement.
+pub(crate) async fn everywhere(db: &Db) -> Result<Vec<GenerationRow>> {
+    let rows = db.read(SYSTEM).await?.rows(EVERYWHERE, &[]).await?;
+    let generation = |row: &crate::db::Row| {
+        let (tenant, projection) = (TenantId(row.uuid("tenant_id")?), row.text("projection")?);
+        let serves = row.opt_int("serving")?.is_some();
+        Ok(GenerationRow { tenant, projection, checkpoint: read(row)?, serves })
+    };
+    rows.iter().map(generation).collect()
 }
 
 /// The generation that answers queries; none before the first step.

@@ -9,7 +9,7 @@ use crate::models::registry;
 
 /// The layout of all tables together. It counts up whenever a column is added or changed: a file of another layout is
 /// emptied, and everything folded from the log again.
-const LAYOUT: i64 = 16;
+const LAYOUT: i64 = 17;
 
 /// What the names of the schemas on PostgreSQL begin with.
 const PREFIX: &str = "views_";

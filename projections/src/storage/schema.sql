@@ -45,6 +45,20 @@ CREATE TABLE IF NOT EXISTS projection_node (
     PRIMARY KEY (tenant_id, node)
 ) WITHOUT ROWID;
 
+-- What workers in the background found at their last look at each tenant, under the system's tenant: nothing to do, up to
+-- which position and until when.
+CREATE TABLE IF NOT EXISTS background_look (
+    tenant_id BLOB    NOT NULL,
+    worker    TEXT    NOT NULL,
+    tenant    BLOB    NOT NULL,
+    position  INTEGER NOT NULL,
+    -- Null where only news is a reason to look again.
+    until     INTEGER,
+    -- What the worker went by: by other rules something else may be found.
+    rules     TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, worker, tenant)
+) WITHOUT ROWID;
+
 -- Events that could not be folded, and those of the same key that wait behind them.
 CREATE TABLE IF NOT EXISTS projection_parked (
     tenant_id  BLOB    NOT NULL,

@@ -3,7 +3,7 @@
 use super::world::{
     Chance, History, MODELS, PIPELINE, STAGES, TENANT, World, events, hour, moved, pipeline, retarget, void,
 };
-use crate::board::BoardQuery;
+use crate::board::{BoardQuery, CardOrder};
 use crate::log::history::journeys;
 use crate::{AsOf, CohortFilter};
 use uuid::Uuid;
@@ -88,7 +88,7 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
                 stage: None,
                 cursor: None,
                 limit: 100,
-                by_value: false,
+                order: CardOrder::Entered,
             };
             let mut board = projections
                 .pipeline_board(TENANT, PIPELINE)

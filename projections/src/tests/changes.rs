@@ -1,14 +1,16 @@
 //! What changed between two moments balances, whatever the history: late entries, corrections, merges, erasures, changed
 //! definitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{Months, NaiveDate};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use waymark_domain::customer::event::{
-    CustomerEvent, DetailsChanged, MergedInto, Money, StagePolicy, Unmerged,
+    CustomerEvent, DetailsChanged, MergedInto, Money, Profile, StagePolicy, Unmerged,
 };
+use waymark_domain::money::Rates;
 use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::Versions;
 
@@ -57,13 +59,50 @@ async fn changes_by(
 }
 
 /// An amount of money to a customer, from an instant on.
-fn worth(chance: &mut Chance) -> CustomerEvent {
+fn worth(chance: &mut Chance) -> DetailsChanged {
     let currency = ["CNY", "USD"][chance.below(2)].to_owned();
     let amount = Decimal::new(chance.below(100_000) as i64, 2);
-    CustomerEvent::DetailsChanged(DetailsChanged {
-        amount: Some(Money { amount, currency }),
-        ..DetailsChanged::default()
-    })
+    DetailsChanged { amount: Some(Money { amount, currency }), ..DetailsChanged::default() }
+}
+
+/// The same with the day on which the deal is expected to close: another one, the right one in the place of a wrong one, or none any
+/// more.
+fn closing(chance: &mut Chance) -> DetailsChanged {
+    let worth = worth(chance);
+    let profile = match chance.below(6) {
+        0 => None,
+        1 => Some(Profile { cleared: vec!["expected_close_on".to_owned()], ..Profile::default() }),
+        said => Some(Profile {
+            expected_close_on: Some(hour(24 * chance.below(80) as i64).date_naive()),
+            expected_close_corrected: said == 2,
+            ..Profile::default()
+        }),
+    };
+    DetailsChanged { profile, ..worth }
+}
+
+/// The month that many months after the one in which histories begin.
+fn month(number: u32) -> (NaiveDate, NaiveDate) {
+    let begin = NaiveDate::from_ymd_opt(2024, 10, 1).unwrap();
+    let [first, next] = [number, number + 1].map(|months| begin + Months::new(months));
+    (first, next.pred_opt().unwrap())
+}
+
+/// What is asked of changes between moments that are yet to be said: of all, of some, of what is expected to close in a month, or in
+/// one currency.
+fn asked(round: u32) -> ChangesQuery {
+    let filter = CohortFilter {
+        tag: (round % 3 == 1).then(|| "a".into()),
+        tier: (round % 3 == 2).then(|| "gold".into()),
+        ..CohortFilter::default()
+    };
+    let rates = BTreeMap::from([("USD".to_owned(), Decimal::new(71_234, 4))]);
+    let rates = Rates { date: month(0).0, base: "CNY".to_owned(), rates };
+    ChangesQuery {
+        period: (round % 4 < 2).then(|| month(round % 2)),
+        convert: (round % 5 == 4).then(|| (rates, "CNY".to_owned())),
+        ..query((0, 0), (0, 0), filter)
+    }
 }
 
 fn merged_into(survivor: Uuid) -> CustomerEvent {
@@ -81,6 +120,11 @@ fn unmerged(survivor: Uuid, absorbed: Uuid) -> CustomerEvent {
 
 /// A history with amounts that change, folded.
 pub(super) async fn told(seed: u64) -> (World, Arc<Projections>) {
+    told_with(seed, worth).await
+}
+
+/// A history in which such details change, folded.
+async fn told_with(seed: u64, details: fn(&mut Chance) -> DetailsChanged) -> (World, Arc<Projections>) {
     let (world, mut chance, mut history) = (World::new(), Chance::new(seed), History::default());
     for _ in 0..140 {
         history.go_on(&world, &mut chance).await;
@@ -91,7 +135,10 @@ pub(super) async fn told(seed: u64) -> (World, Arc<Projections>) {
         }
         let at = hour(chance.below(60) as i64);
         match chance.below(30) {
-            0..8 => drop(world.append(customer, at, worth(&mut chance)).await),
+            0..8 => {
+                let changed = CustomerEvent::DetailsChanged(details(&mut chance));
+                let _ = world.append(customer, at, changed).await;
+            }
             8 if survivor != customer => drop(world.append(customer, at, merged_into(survivor)).await),
             9 => drop(world.append(customer, at, unmerged(survivor, customer)).await),
             _ => {}
@@ -128,9 +175,9 @@ fn balance(before: &ValueReport, changes: &[ChangeReport], after: &ValueReport, 
 
 #[tokio::test]
 async fn what_changed_balances_between_any_two_moments_of_any_history() {
-    let mut otherwise = 0;
+    let (mut otherwise, mut kinds) = (0, BTreeSet::new());
     for seed in 40..46 {
-        let (world, projections) = told(seed).await;
+        let (world, projections) = told_with(seed, closing).await;
         let (head, mut chance) = (world.head().await as usize, Chance::new(seed));
         for round in 0..9 {
             let mut hours = [0; 3].map(|_| chance.below(70) as i64);
@@ -138,32 +185,46 @@ async fn what_changed_balances_between_any_two_moments_of_any_history() {
             hours.sort_unstable();
             known.sort_unstable();
             let moments = [0, 1, 2].map(|index| (hours[index], known[index]));
-            let filter = CohortFilter {
-                tag: (round % 3 == 1).then(|| "a".into()),
-                tier: (round % 3 == 2).then(|| "gold".into()),
-                ..CohortFilter::default()
-            };
             let case = format!("seed {seed} round {round}");
             let [before, after] = [definition(), changed()].map(|definition| {
-                let between = (moments, filter.clone());
                 let (projections, case) = (projections.clone(), case.clone());
-                async move { insist_on_the_balance(&projections, &definition, between, &case).await }
+                let asked = asked(round);
+                async move { insist_on_the_balance(&projections, &definition, (moments, &asked), &case).await }
             });
-            otherwise += usize::from(before.await != after.await);
+            let (before, after) = (before.await, after.await);
+            otherwise += usize::from(before.0 != after.0);
+            kinds.extend(before.1.into_iter().chain(after.1));
         }
     }
     assert!(otherwise > 0, "what a stage means decides of what is in the value");
+    for kind in [
+        ChangeKind::KnownLate,
+        ChangeKind::Withdrawn,
+        ChangeKind::CorrectedIn,
+        ChangeKind::CorrectedOut,
+        ChangeKind::Reactivated,
+        ChangeKind::PulledIn,
+        ChangeKind::PushedOut,
+        ChangeKind::Merged,
+        ChangeKind::Erased,
+        ChangeKind::LeftScope,
+    ] {
+        assert!(kinds.contains(&kind), "{kind:?} came about: {kinds:?}");
+    }
 }
 
-/// Insists on the properties of what changed between three moments, and answers the values at the first and the last.
+/// Insists on the properties of what changed between three moments, and answers the values at the first and the last, and the kinds
+/// of change that there were.
 async fn insist_on_the_balance(
     projections: &Projections,
     definition: &Definition,
-    ([a, b, c], filter): ([Moment; 3], CohortFilter),
+    ([a, b, c], asked): ([Moment; 3], &ChangesQuery),
     case: &str,
-) -> [ValueReport; 2] {
-    let between =
-        async |from, to| changes_by(projections, definition, &query(from, to, filter.clone())).await;
+) -> ([ValueReport; 2], BTreeSet<ChangeKind>) {
+    let between = async |from, to| {
+        let asked = ChangesQuery { from: at(from), to: at(to), ..asked.clone() };
+        changes_by(projections, definition, &asked).await
+    };
     let (ab, bc, ac) = (between(a, b).await, between(b, c).await, between(a, c).await);
     for (report, name) in [(&ab, "ab"), (&bc, "bc"), (&ac, "ac")] {
         let case = format!("{case} {name}");
@@ -178,7 +239,11 @@ async fn insist_on_the_balance(
     let nothing_happened = between(a, (a.0, b.1)).await;
     let has_stayed = |change: &ChangeReport| change.kind == ChangeKind::Stayed;
     assert!(nothing_happened.happened.iter().all(has_stayed), "{case}: {:?}", nothing_happened.happened);
-    [ac.opening, ac.closing]
+    let reports = [&ab, &bc, &ac].into_iter();
+    let kinds =
+        reports.flat_map(|report| report.learned.iter().chain(&report.happened)).map(|change| change.kind);
+    let kinds = kinds.collect();
+    ([ac.opening, ac.closing], kinds)
 }
 
 #[tokio::test]

@@ -9,9 +9,12 @@ use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
 
 use super::kept_journeys::merge_or_part;
-use super::world::{Chance, History, PIPELINE, STAGES, TENANT, World, hour, pipeline};
-use crate::board::{BoardQuery, BoardReport, PipelineSnapshot};
+use super::world::{Chance, History, PIPELINE, STAGES, TENANT, World, followed_up, hour, pipeline};
+use crate::board::{BoardQuery, BoardReport, CardOrder, CardReport, PipelineSnapshot};
 use crate::{AsOf, CohortFilter, Projections};
+
+const ORDERS: [CardOrder; 4] =
+    [CardOrder::Entered, CardOrder::Value, CardOrder::Amount, CardOrder::NextContact];
 
 /// What a question may ask of the present.
 fn query(chance: &mut Chance) -> BoardQuery {
@@ -36,7 +39,7 @@ fn query(chance: &mut Chance) -> BoardQuery {
         stage: one_in(2).then(|| STAGES[0].to_owned()),
         cursor: None,
         limit: 3,
-        by_value: one_in(2),
+        order: ORDERS[chance.below(4)],
     }
 }
 
@@ -64,10 +67,12 @@ async fn boards_of_kept_cards_are_those_of_cards_read_afresh() {
             if chance.below(4) == 0 {
                 merge_or_part(&world, &mut chance, &history).await;
             }
-            projections.steps("board", 7).await;
-            projections.steps("dwell", 7).await;
-            if step == 30 {
-                projections.rebuild(TENANT, "board", &|_, _| {}).await.unwrap();
+            for model in ["board", "dwell", "work"] {
+                projections.steps(model, 7).await;
+            }
+            let rebuilt = [(30, "board"), (40, "work")].into_iter().find(|(at, _)| *at == step);
+            if let Some((_, model)) = rebuilt {
+                projections.rebuild(TENANT, model, &|_, _| {}).await.unwrap();
             }
             for _ in 0..3 {
                 let query = query(&mut chance);
@@ -88,17 +93,35 @@ async fn the_pages_of_a_stage_are_its_cards_each_once_and_in_order() {
         history.go_on(&world, &mut chance).await;
     }
     let projections = world.projections("p").await;
-    projections.steps("board", 100).await;
-    projections.steps("dwell", 100).await;
-    for (by_value, tier) in [(false, None), (true, None), (false, Some("gold,silver"))] {
+    for (n, customer) in (0..).zip(history.customers()).filter(|(n, _)| n % 3 > 0) {
+        if !history.is_erased(*customer) {
+            world.append(*customer, hour(500), followed_up(hour(600 + n % 4))).await;
+        }
+    }
+    for model in ["board", "dwell", "work"] {
+        projections.steps(model, 100).await;
+    }
+    let mut planned = 0;
+    let orders = ORDERS.map(|order| (order, None));
+    for (order, tier) in orders.into_iter().chain([(CardOrder::Entered, Some("gold,silver"))]) {
         for stage in STAGES {
             let filter = CohortFilter { tier: tier.map(Into::into), ..CohortFilter::default() };
             let (at, stage) = (AsOf::known_now(hour(1_000)), Some(stage.to_owned()));
-            let all = BoardQuery { at, now: true, filter, stage, cursor: None, limit: 1_000, by_value };
+            let all = BoardQuery { at, now: true, filter, stage, cursor: None, limit: 1_000, order };
             let ids = |board: &BoardReport| -> Vec<Uuid> {
                 board.stages.iter().flat_map(|stage| &stage.cards).map(|card| card.customer_id).collect()
             };
-            let whole = ids(&kept(&projections, &all).await);
+            let board = kept(&projections, &all).await;
+            let whole = ids(&board);
+            if order == CardOrder::NextContact {
+                let due = projections.work(TENANT).await.unwrap().next_contacts(&whole).await.unwrap();
+                let cards = board.stages.iter().flat_map(|stage| &stage.cards);
+                let of = |card: &CardReport| (due[&card.customer_id], card.entered_at, card.customer_id);
+                let keys: Vec<_> =
+                    cards.map(of).map(|(due, since, id)| (due.is_none(), due, since, id)).collect();
+                assert!(keys.is_sorted(), "{keys:?}");
+                planned += keys.iter().filter(|(is_none, ..)| !is_none).count();
+            }
             let (mut pages, mut cursor) = (Vec::new(), None);
             loop {
                 let page = kept(&projections, &BoardQuery { cursor, limit: 2, ..all.clone() }).await;
@@ -110,7 +133,7 @@ async fn the_pages_of_a_stage_are_its_cards_each_once_and_in_order() {
             }
             assert_eq!(pages, whole, "{all:?}");
             assert_eq!(pages.iter().collect::<BTreeSet<_>>().len(), pages.len());
-            if tier.is_none() && !by_value {
+            if tier.is_none() && order == CardOrder::Entered {
                 // The history of everybody tells the same; tiers are set backdated here, which the present does not follow.
                 let past = BoardQuery { now: false, ..all };
                 let mut board = projections.board(TENANT).await.unwrap();
@@ -119,4 +142,5 @@ async fn the_pages_of_a_stage_are_its_cards_each_once_and_in_order() {
             }
         }
     }
+    assert!(planned > 3, "{planned}: nothing is agreed with anybody");
 }

@@ -22,6 +22,7 @@ mod past_boards;
 mod pasts;
 mod rebuild;
 mod rebuilds;
+mod resting;
 mod sql_views;
 mod statements;
 mod views;

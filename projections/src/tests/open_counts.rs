@@ -6,7 +6,7 @@ use waymark_domain::customer::event::{CustomerEvent, MergedInto, StagePolicy, Un
 use waymark_domain::pipeline::version::Versions;
 
 use super::world::{Chance, History, MODELS, PIPELINE, TENANT, World, hour, pipeline};
-use crate::board::{BoardQuery, CustomerFilter};
+use crate::board::{BoardQuery, CardOrder, CustomerFilter};
 use crate::dwell::{Clock, DwellQuery, Unit, Window};
 use crate::{AsOf, CohortFilter, Projections};
 
@@ -46,7 +46,7 @@ async fn by_board(projections: &Projections, at: AsOf, now: bool) -> Counts {
         stage: None,
         cursor: None,
         limit: 0,
-        by_value: false,
+        order: CardOrder::Entered,
     };
     let board = projections.pipeline_board(TENANT, PIPELINE).await.unwrap();
     let board = board.cards(&pipeline(), &query, &|_, _| None).await.unwrap();

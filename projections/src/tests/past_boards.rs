@@ -6,7 +6,7 @@ use waymark_domain::people::Visibility;
 
 use super::kept_journeys::merge_or_part;
 use super::world::{Chance, History, STAGES, TENANT, World, hour, pipeline};
-use crate::board::{BoardQuery, BoardReport};
+use crate::board::{BoardQuery, BoardReport, CardOrder};
 use crate::models::board::past_by_fold;
 use crate::models::board::past_index::LOOKS;
 use crate::{AsOf, CohortFilter, Projections};
@@ -38,7 +38,7 @@ fn query(chance: &mut Chance, head: u64) -> BoardQuery {
         stage: one_in(2).then(|| STAGES[0].to_owned()),
         cursor: None,
         limit: if one_in(5) { 0 } else { 3 },
-        by_value: one_in(2),
+        order: [CardOrder::Entered, CardOrder::Value, CardOrder::Amount][chance.below(3)],
     }
 }
 
@@ -114,7 +114,7 @@ async fn looks(customers: u128, moves: usize) -> usize {
         stage: None,
         cursor: None,
         limit: 3,
-        by_value: false,
+        order: CardOrder::Entered,
     };
     assert_eq!(kept(&projections, &query).await.total, customers as usize);
     LOOKS.with(|looks| looks.set(0));

@@ -10,6 +10,7 @@ use super::rebuild::change;
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::values;
 use crate::runtime::rebuild::Rebuild;
+use crate::runtime::rebuild_lease::RebuildLease;
 use crate::storage::checkpoint::{self, ProjectionId};
 use crate::{ProjectionError, Projections};
 
@@ -138,6 +139,19 @@ async fn a_second_is_refused_until_the_first_is_dead(one: &Arc<Projections>, oth
     assert_eq!(leftovers(other, "dwell").await, 1, "nothing is left of the first");
     assert_eq!(other.dump(TENANT, "dwell").await.unwrap(), expected);
     assert!(one.rebuild(TENANT, "dwell", &|_, _| {}).await.is_ok(), "nothing is in the way of a third");
+
+    // One that was only slow, while its rows are still there: it lost the right, and puts nothing into service.
+    let mut slow = Rebuild::begin(one.engine(), dwell(one), id, Duration::from_secs(60)).await.unwrap();
+    slow.fill(&|_, _| {}).await.unwrap();
+    slow.fall_silent();
+    let engine = other.engine();
+    let new = engine.new_generation(&*dwell(other), TENANT).await.unwrap();
+    let taken = RebuildLease::take(&engine.db, &engine.running, id, new, moment, |_| ()).await.unwrap();
+    let serving = one.serving(id).await.unwrap().unwrap();
+    let late = slow.promote().await.unwrap_err();
+    assert!(matches!(late, ProjectionError::Fenced), "{late}");
+    assert_eq!(one.serving(id).await.unwrap().unwrap().generation, serving.generation);
+    drop(taken);
 }
 
 #[tokio::test]
@@ -150,6 +164,29 @@ async fn a_second_rebuild_is_refused_until_the_first_is_dead() {
     world.register(LI, hour(0)).await;
     let (Some(one), Some(other)) = (world.node("p", 1).await, world.node("p", 2).await) else { return };
     a_second_is_refused_until_the_first_is_dead(&one, &other).await;
+}
+
+#[tokio::test]
+async fn rows_that_are_behind_those_in_service_serve_once_they_are_as_far() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let projections = world.projections("p").await;
+    projections.steps("dwell", 10).await;
+    let id = ProjectionId { tenant: TENANT, projection: "dwell" };
+    let model = projections.model("dwell").unwrap().clone();
+    let long = Duration::from_secs(60);
+    let mut rebuild = Rebuild::begin(projections.engine(), model, id, long).await.unwrap();
+    rebuild.fill(&|_, _| {}).await.unwrap();
+    world.move_to(LI, hour(1), "quoted").await;
+    projections.steps("dwell", 10).await;
+    let (before, expected) =
+        (projections.serving(id).await.unwrap().unwrap(), projections.dump(TENANT, "dwell").await.unwrap());
+    assert!(rebuild.position() < before.position);
+    rebuild.promote().await.unwrap();
+    let after = projections.serving(id).await.unwrap().unwrap();
+    assert_eq!(after.position, before.position, "nobody reads what is older than what was read before");
+    assert_ne!(after.generation, before.generation);
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), expected);
 }
 
 #[tokio::test]

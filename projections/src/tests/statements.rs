@@ -171,8 +171,8 @@ async fn every_statement_prepares_on_postgres() {
 #[test]
 fn every_statement_names_its_tenant() {
     for (name, sql) in statements(Dialect::Postgres) {
-        // Which tenants there are is asked once, when the read models in a file of their own are opened.
-        let asks_for_tenants = name.ends_with("checkpoint/tenants.sql");
+        // How far the read models of all tenants are is asked once, when a process starts or tenants come to it.
+        let asks_for_tenants = name.ends_with("checkpoint/everywhere.sql");
         let names_tenant = asks_for_tenants || sql.contains("tenant_id = $1") || sql.contains("(tenant_id,");
         assert!(names_tenant, "{name} does not begin with its tenant");
     }

@@ -11,7 +11,7 @@ use waymark_domain::{Owner, ProfileField, ProfileTexts};
 use super::world::{
     MODELS, PIPELINE, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void,
 };
-use crate::board::{BoardQuery, CustomerFilter};
+use crate::board::{BoardQuery, CardOrder, CustomerFilter};
 use crate::timeline::{TimelineItem, TimelineQuery, TimelineView};
 use crate::work::{ReminderFilter, StageAgeFilter, WorkScope};
 use crate::{AsOf, CohortFilter, Projections};
@@ -287,7 +287,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
                 stage: None,
                 cursor: None,
                 limit: 0,
-                by_value: false,
+                order: CardOrder::Entered,
             };
             let board = projections
                 .pipeline_board(TENANT, PIPELINE)
@@ -326,7 +326,7 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
         stage: None,
         cursor: None,
         limit: 4,
-        by_value: false,
+        order: CardOrder::Entered,
     };
     let board = projections
         .pipeline_board(TENANT, PIPELINE)

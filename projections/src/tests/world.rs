@@ -582,7 +582,7 @@ fn touched(chance: &mut Chance) -> CustomerEvent {
     })
 }
 
-fn followed_up(at: DateTime<Utc>) -> CustomerEvent {
+pub(crate) fn followed_up(at: DateTime<Utc>) -> CustomerEvent {
     CustomerEvent::FollowedUp(FollowedUp {
         channel: "phone".to_owned(),
         summary: "spoke".to_owned().into(),

@@ -62,13 +62,13 @@ impl Page {
         self.try_value(expression).unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Waits until an expression holds on the page, whatever is loaded into it meanwhile.
+    /// Waits until an expression holds on a whole page, whatever is loaded into it meanwhile.
     pub fn until(&self, expression: &str) {
         // Where pages run no script there are no timers either: then each look is a call.
         let wait = if self.is_scriptless.load(Ordering::Relaxed) { 0 } else { 2000 };
         let look = format!(
-            "(() => {{ const holds = () => {{ try {{ return !!({expression}); }} catch {{ return false; }} }}; \
-             const end = performance.now() + {wait}; if (holds() || !{wait}) return holds(); \
+            "(() => {{ const holds = () => {{ try {{ return document.readyState !== 'loading' && !!({expression}); }} \
+             catch {{ return false; }} }}; const end = performance.now() + {wait}; if (holds() || !{wait}) return holds(); \
              return new Promise(done => {{ const look = () => {{ const is = holds(); \
              if (is || performance.now() > end) done(is); else setTimeout(look, 5); }}; look(); }}); }})()"
         );

@@ -24,6 +24,9 @@ impl Stage {
     /// The one that is in use, or a new one; none where there is no browser.
     pub async fn shared() -> Option<Arc<Self>> {
         static IN_USE: Mutex<Weak<Stage>> = Mutex::new(Weak::new());
+        // Those who come first at the same time wait for one of them.
+        static BEING_MADE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _made = BEING_MADE.lock().await;
         let in_use = || IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = in_use().upgrade();
         if shared.is_some() {

@@ -211,6 +211,16 @@ fn every_instant_that_is_answered_ends_in_z() {
 }
 
 #[test]
+fn what_clocks_show_is_asked_of_the_zones_and_not_of_older_rules() {
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.iter().any(|part| part == "src")) {
+        let told = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let asks = told.replace("with_timezone(&Utc)", "").replace("with_timezone(&offset)", "");
+        let older = [".with_timezone(", ".from_local_datetime(", ".from_utc_datetime("];
+        assert!(!older.iter().any(|how| asks.contains(how)), "{}: ask `Zones`", path.display());
+    }
+}
+
+#[test]
 fn every_module_begins_by_saying_what_it_is() {
     for (path, text) in sources() {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();

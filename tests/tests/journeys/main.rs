@@ -275,7 +275,8 @@ async fn customers_are_claimed_from_the_pool_until_the_quota_is_used_up() {
     let head = wang.head().await;
     let page = stage.page_of(&li);
     page.goto(&format!("/console/pools?pool=customer_pool&min_position={head}"));
-    for id in &ids[..ids.len() - 1] {
+    for (claimed, id) in ids[..ids.len() - 1].iter().enumerate() {
+        assert_eq!(page.text(".left"), (quota - claimed as u64).to_string());
         page.click(&format!("tr[data-customer=\"{id}\"] button"));
         page.until(&format!(
             "location.pathname === '/console/pools' && document.readyState === 'complete' \

@@ -74,9 +74,10 @@ async fn everybody_can_use_the_pages_of_figures() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_can_use_the_settings_and_what_auditors_look_at() {
     let Some(stage) = Stage::shared().await else { return };
-    let audit = ["/console/audit", "/console/audit/access", "/console/audit/legal-holds", "/console/imports"];
+    let audit = ["", "/access", "/legal-holds", "/erasures"].map(|page| format!("/console/audit{page}"));
+    let audit = audit.into_iter().chain(["/console/imports".to_owned()]);
     let paths: Vec<String> = SETTINGS.iter().map(|section| format!("/console/settings/{section}")).collect();
-    let paths = [paths, audit.map(str::to_owned).to_vec()].concat();
+    let paths = [paths, audit.collect()].concat();
     looked_at(&stage, &stage.team.admin(), &paths);
     let page = stage.page();
     page.goto("/console/sign-in");

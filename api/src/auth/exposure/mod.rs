@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::http::names_in_answers::misnamed;
 use crate::http::testing::Answer;
-use routes::{Ask, commands, filled, forms, pages, paired, reads, served};
+use routes::{AnswerKind, Ask, commands, filled, forms, pages, paired, reads, served};
 use world::{CLASSES, Class, TestCaller, World, done};
 
 /// Everything that an answer says: its body, and its headers.
@@ -55,11 +55,8 @@ fn judged(world: &World, who: &TestCaller, ask: &Ask, answer: &str, faults: &mut
 
 /// Who is named in an answer in another form than the field has.
 fn misnamed_by(ask: &Ask, answer: &Answer) -> Vec<String> {
-    // Pages are no answers of the API, its documents and the list of tools describe fields, and OCEL names objects by their type.
-    let is_foreign = ["/console", "openapi", "asyncapi", "event-schemas", "/mcp", "ocel"]
-        .iter()
-        .any(|word| ask.path.contains(word));
-    let found = if is_foreign || !answer.status.is_success() { Vec::new() } else { misnamed(&answer.text) };
+    let names_people = ask.answered == AnswerKind::Data && answer.status.is_success();
+    let found = if names_people { misnamed(&answer.text) } else { Vec::new() };
     found.into_iter().map(|fault| format!("{}: {fault}", ask.route)).collect()
 }
 
@@ -308,7 +305,8 @@ async fn every_command_is_open_to_whom_it_should_be_and_its_answer_tells_of_nobo
                     Some(class) => paired(&world, class, &body, spares[class as usize]),
                     None => body.clone(),
                 });
-                let ask = Ask { method: method.clone(), route, path: asked, body, stream: false };
+                let answered = AnswerKind::of(path);
+                let ask = Ask { method: method.clone(), route, path: asked, body, stream: false, answered };
                 let answer = ask.send(&world, who).await;
                 faults.extend(misnamed_by(&ask, &answer));
                 assert!(
@@ -367,6 +365,7 @@ async fn every_form_of_the_console_is_open_to_whom_it_should_be_and_its_answer_t
                     path: asked,
                     body: Some(fields.clone()),
                     stream: false,
+                    answered: AnswerKind::Page,
                 };
                 if !ask.is_asked_by(who) {
                     row.push("-".to_owned());

@@ -4,7 +4,7 @@
 use axum::http::Method;
 use serde_json::Value;
 
-use super::routes::{Ask, commands, paired, served};
+use super::routes::{AnswerKind, Ask, commands, paired, served};
 use super::world::{Class, TestCaller, World};
 use crate::http::command::is_keyless;
 use crate::http::testing::Answer;
@@ -76,7 +76,8 @@ async fn every_command_that_comes_twice_under_one_key_is_carried_out_once() {
                     None => body.clone(),
                 });
                 let route = format!("{method} {path} by {}", who.word);
-                let ask = Ask { method: method.clone(), route, path: asked, body, stream: false };
+                let answered = AnswerKind::of(&path);
+                let ask = Ask { method: method.clone(), route, path: asked, body, stream: false, answered };
                 let first = send(&world, who, &ask, &ask.route).await;
                 let after = head(&world, &admin).await;
                 let second = send(&world, who, &ask, &ask.route).await;

@@ -15,6 +15,35 @@ const THEN_OF_SOUTH: &str = "effective_at=2026-03-02T08:00:00Z&region=R-South";
 /// The routes of the console are not in the document of the API: they are read from where they are registered.
 const PAGES: &str = include_str!("../../console/mod.rs");
 
+/// What a route answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerKind {
+    /// Data, in which people are named as the fields name them.
+    Data,
+    /// A description of fields, with names that are examples.
+    Document,
+    /// Descriptions of tools and their fields, and text for a model.
+    Tools,
+    /// Objects of a log that are named by their type.
+    ObjectLog,
+    /// A page for people.
+    Page,
+}
+
+impl AnswerKind {
+    /// What is served by a route, by the path that it is registered under.
+    pub(super) fn of(route: &str) -> Self {
+        match route {
+            "/openapi.json" | "/asyncapi.json" | "/v1/event-schemas" | "/v1/event-schemas/{type}" => {
+                Self::Document
+            }
+            "/mcp" => Self::Tools,
+            _ if route.starts_with("/console") => Self::Page,
+            _ => Self::Data,
+        }
+    }
+}
+
 /// One request that a test makes.
 pub(super) struct Ask {
     pub(super) method: Method,
@@ -23,17 +52,20 @@ pub(super) struct Ask {
     pub(super) path: String,
     pub(super) body: Option<Value>,
     pub(super) stream: bool,
+    /// What the answer is.
+    pub(super) answered: AnswerKind,
 }
 
 impl Ask {
     fn read(route: &str, word: &str, path: String) -> Self {
+        let answered = AnswerKind::of(route);
         let route = format!("GET {route} {word}").trim_end().to_owned();
-        Self { method: Method::GET, route, path, body: None, stream: false }
+        Self { method: Method::GET, route, path, body: None, stream: false, answered }
     }
 
     /// Whether a caller can ask it: pages belong to the signed-in user, so a browser never acts for another person.
     pub(super) fn is_asked_by(&self, who: &TestCaller) -> bool {
-        who.acts_for.is_none() || !self.path.starts_with("/console")
+        who.acts_for.is_none() || self.answered != AnswerKind::Page
     }
 
     /// Sends it.
@@ -47,7 +79,7 @@ impl Ask {
             call = call.header("waymark-actor", person);
         }
         if let Some(body) = &self.body {
-            call = match body.as_object().filter(|_| self.path.starts_with("/console")) {
+            call = match body.as_object().filter(|_| self.answered == AnswerKind::Page) {
                 Some(fields) => {
                     let fields = fields
                         .iter()
@@ -134,6 +166,7 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
     }
     match path {
         "/console/customers/{id}" => each("/console/customers/"),
+        "/v1/audit/erasures/{id}" => each("/v1/audit/erasures/"),
         "/console/customers/{id}/move" => {
             let moves = each("/console/customers/").into_iter();
             moves.map(|ask| Ask { path: ask.path + "/move", ..ask }).collect()
@@ -168,7 +201,10 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
         "/v1/exports/{kind}" => ["events", "moves", "stays", "customers"]
             .map(|kind| Ask::read(path, kind, format!("/v1/exports/{kind}?format=ndjson")))
             .into_iter()
-            .chain([Ask::read(path, "as OCEL", "/v1/exports/moves?format=ocel-json".to_owned())])
+            .chain([Ask {
+                answered: AnswerKind::ObjectLog,
+                ..Ask::read(path, "as OCEL", "/v1/exports/moves?format=ocel-json".to_owned())
+            }])
             .collect(),
         "/v1/worklists/{list}" => ["today", "overdue", "stalled", "push", "give-up", "supervise"]
             .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))

@@ -145,6 +145,7 @@ impl Theirs {
         let unknown = "01970000-0000-7000-8000-00000000dead";
         let (from, to) = match path {
             _ if path.starts_with("/v1/customers/{id}") => ("{id}", self.customer.as_str()),
+            "/v1/audit/erasures/{id}" => ("{id}", self.customer.as_str()),
             _ if path.starts_with("/v1/webhooks/{id}") => ("{id}", self.webhook.as_str()),
             _ if path.starts_with("/v1/admin/robots/{id}") => ("{id}", self.robot.as_str()),
             "/v1/deputies/{id}" => ("{id}", self.deputy.as_str()),

@@ -69,6 +69,7 @@ pub(super) fn sections(locale: Locale, current: &str) -> Markup {
         (HERE, locale.text("变更", "Changes")),
         ("/console/audit/access", locale.text("查阅记录", "Access log")),
         ("/console/audit/legal-holds", locale.text("依法保留", "Legal holds")),
+        ("/console/audit/erasures", locale.text("资料删除", "Erasures")),
     ];
     let title = locale.text("审计", "Audit");
     html! {

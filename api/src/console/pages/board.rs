@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::super::address::{encoded, with_query};
+use super::super::address::{encoded, exchanged, with_query};
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part};
 use super::super::session::PageQuery;
@@ -16,6 +16,11 @@ use super::{FilterBar, called, figure, moving, text};
 
 /// Cards that a column shows; the list of customers has the rest.
 const CARDS: &str = "20";
+
+/// The order by tier, then by amount, which lists of customers have, too.
+const BY_VALUE: &str = "value";
+/// The order by when customers are due to be contacted next.
+const BY_CONTACT: &str = "next_contact";
 
 /// More stages than this do not fit beside each other with room for cards.
 const MANY: usize = 8;
@@ -44,23 +49,40 @@ pub(in super::super) async fn show(
 ) -> Response {
     let layout = layout.with_script("board.js");
     let filter_bar = FilterBar { locale: layout.locale, query: &query, pipeline: &pipeline };
+    let instants = ["effective_at", "known_at"].map(|name| (name, query.get(name)));
+    let is_past = instants.iter().any(|(_, given)| given.is_some());
+    // What is planned is known of now alone: a board that goes back in time keeps to its cards.
+    let sort = query.get("sort").filter(|sort| !is_past || *sort != BY_CONTACT);
     let mut asked = vec![("limit", CARDS)];
-    asked.extend(query.get("sort").map(|sort| ("sort", sort)));
+    asked.extend(sort.map(|sort| ("sort", sort)));
     let path = filter_bar.on(&format!("/v1/boards/{}", encoded(&pipeline)), &asked);
-    let board = match layout.read(&path).await {
+    let definition = format!("/v1/pipelines/{}", encoded(&pipeline));
+    let (board, in_force) = tokio::join!(layout.read(&path), layout.get(&definition));
+    let board = match board {
         Ok(board) => board,
         Err(error) => return layout.failed(Part::Board, &error),
     };
+    let definition = match in_force.ok().filter(|in_force| in_force["version"] == board["version"]) {
+        Some(in_force) => in_force,
+        // A board stands without it, too.
+        None => {
+            let version = board["version"].to_string();
+            layout.get(&with_query(&definition, [("version", Some(&*version))])).await.unwrap_or_default()
+        }
+    };
     let locale = layout.locale;
-    let instants = ["effective_at", "known_at"].map(|name| (name, query.get(name)));
-    let is_past = instants.iter().any(|(_, given)| given.is_some());
     let surface = Surface {
         locale,
         is_open: !is_past && layout.works(),
         then: with_query("", instants),
-        filters: FilterBar::WHO.map(|name| (name, query.get(name))).to_vec(),
+        filters: FilterBar::WHO
+            .map(|name| (name, query.get(name)))
+            .into_iter()
+            .chain([("sort", sort.filter(|sort| !is_past && *sort == BY_VALUE))])
+            .chain(instants)
+            .collect(),
         pipeline: &pipeline,
-        phases: phases(&layout, &pipeline, &board["version"]).await,
+        phases: phases(locale, &definition),
         here: layout.here(),
     };
     let notice = moving::notice(&layout, &query, &board["known_at"]).await;
@@ -74,8 +96,13 @@ pub(in super::super) async fn show(
             h1 { (locale.text("看板", "Board")) " " small { (layout.pipeline_name(&pipeline)) " · " (locale.customers(&board["total"])) } }
             (totals(locale, &board))
         }
-        @if is_past { (banner(locale, &board)) }
-        (filter_bar.form(&board, &order(locale, &query)))
+        @if is_past { (banner(locale, &board, &query)) }
+        (filter_bar.form(&board, &html! { @if let Some(sort) = sort { input type="hidden" name="sort" value=(sort); } }))
+        @if board["total"] == 0 {
+            (nobody(&layout, is_past || FilterBar::WHO.iter().any(|name| query.get(name).is_some())))
+        } @else {
+            (orders(locale, layout.here(), sort, is_past))
+        }
         div.board data-pipeline=(pipeline) data-position=(board["position"]) data-live=[live] {
             @for (place, stage) in stages.iter().enumerate() {
                 @let before = place.checked_sub(1).and_then(|place| surface.phase(&stages[place]));
@@ -85,36 +112,60 @@ pub(in super::super) async fn show(
         }
         @if surface.is_open {
             p.hint.keys {
-                (locale.text("键盘：方向键选择卡片，M 变更状态。", "Keyboard: arrows choose a card, M moves it."))
+                (locale.text("键盘：方向键选择卡片，M 变更状态，U 撤销刚才的变更。", "Keyboard: arrows choose a card, M moves it, U undoes the last move."))
             }
         }
     };
     layout.page_with(Part::Board, Some(&pipeline), locale.text("看板", "Board"), notice, &body)
 }
 
-/// In which order cards stand.
-fn order(locale: Locale, query: &PageQuery) -> Markup {
-    let orders = [
-        ("", locale.text("停留最久", "Longest in stage")),
-        ("value", locale.text("等级和金额", "Tier and amount")),
-    ];
-    let chosen = query.get("sort").unwrap_or_default();
+/// What to do where nobody is on the board.
+fn nobody(layout: &Layout, is_narrowed: bool) -> Markup {
+    let locale = layout.locale;
     html! {
-        label { (locale.text("排序", "Sort by"))
-            select name="sort" {
-                @for (name, caption) in orders { option value=(name) selected[name == chosen] { (caption) } }
+        p.empty {
+            @if is_narrowed {
+                (locale.text("没有符合筛选条件的客户。", "No customers match the filters.")) " "
+                a href="?" { (locale.text("清除筛选", "Clear the filters")) }
+            } @else {
+                (locale.text("还没有客户。", "There are no customers yet.")) " "
+                @if layout.works() { a href="/console/customers/new" { (locale.text("登记新客户", "Register one")) } }
+                @if layout.has_role(&["manager", "admin"]) {
+                    " · " a href="/console/imports" { (locale.text("从文件导入", "Import a file")) }
+                }
+            }
+        }
+    }
+}
+
+/// In which order cards stand, each a link that keeps everything else.
+fn orders(locale: Locale, here: &str, chosen: Option<&str>, is_past: bool) -> Markup {
+    let orders = [
+        (None, locale.text("停留最久", "Longest in stage")),
+        (Some("amount"), locale.text("金额", "Amount")),
+        (Some(BY_VALUE), locale.text("等级和金额", "Tier and amount")),
+        (Some(BY_CONTACT), locale.text("下次联系", "Next contact")),
+    ];
+    let offered = orders.iter().filter(|(name, _)| !is_past || *name != Some(BY_CONTACT));
+    html! {
+        nav.choices aria-label=(locale.text("排序", "Sort by")) {
+            span.hint { (locale.text("排序", "Sort by")) }
+            @for (name, caption) in offered {
+                a href=(exchanged(here, "sort", *name)) aria-current=[(*name == chosen).then_some("true")] { (caption) }
             }
         }
     }
 }
 
 /// That this is the past, and the way back.
-fn banner(locale: Locale, board: &Value) -> Markup {
+fn banner(locale: Locale, board: &Value, query: &PageQuery) -> Markup {
+    let kept = FilterBar::WHO.iter().chain(&["sort"]).map(|name| (*name, query.get(name)));
+    let now = with_query("", kept);
     html! {
         p.banner role="note" {
             (locale.text("历史看板：业务时间", "The board as of")) " " strong { (locale.moment(&board["effective_at"])) }
             (locale.text("，当时所知", ", as known at")) " " strong { (locale.moment(&board["known_at"])) } " · "
-            a href="?" { (locale.text("回到现在", "Back to now")) }
+            a href=(if now.is_empty() { "?" } else { now.as_str() }) { (locale.text("回到现在", "Back to now")) }
         }
     }
 }
@@ -154,16 +205,13 @@ impl Surface<'_> {
     }
 }
 
-/// The phase of each stage of a version. A board stands without them, too.
-async fn phases(layout: &Layout, pipeline: &str, version: &Value) -> HashMap<String, String> {
-    let version = version.as_u64().map(|version| version.to_string());
-    let path = with_query(&format!("/v1/pipelines/{}", encoded(pipeline)), [("version", version.as_deref())]);
-    let definition = layout.get(&path).await.unwrap_or_default();
+/// The phase of each stage of a definition.
+fn phases(locale: Locale, definition: &Value) -> HashMap<String, String> {
     let parts = |name: &str| definition[name].as_array().map(Vec::as_slice).unwrap_or_default();
     let named = |id: &Value| parts("phases").iter().find(|phase| phase["id"] == *id);
     let of = |stage: &Value| {
         let phase = named(&stage["phase"])?;
-        Some((text(&stage["id"]).to_owned(), layout.locale.label(&phase["name"]).to_owned()))
+        Some((text(&stage["id"]).to_owned(), locale.label(&phase["name"]).to_owned()))
     };
     parts("stages").iter().filter_map(of).collect()
 }
@@ -221,6 +269,7 @@ fn card(surface: &Surface<'_>, card: &Value) -> Markup {
             }
             @if card["amount"].is_object() { span.money { (locale.money(&card["amount"])) } }
             span.flags {
+                (next_contact(locale, &card["next_action"]))
                 // Whose it is stands above.
                 @for flag in card["flags"].as_array().into_iter().flatten().filter(|flag| **flag != "in_pool") {
                     span.flag data-flag=(text(flag)) { (locale.flag(text(flag))) }
@@ -235,6 +284,18 @@ fn card(surface: &Surface<'_>, card: &Value) -> Markup {
                         (locale.text("变更…", "Move…"))
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The day of the contact that is agreed; nothing where the stage alone says what comes next.
+fn next_contact(locale: Locale, next: &Value) -> Markup {
+    let called = locale.text("下次联系：", "Next contact: ");
+    html! {
+        @if next["source"] == "plan" {
+            span.next title={ (called) (locale.moment(&next["due_at"])) " " (text(&next["text"])) } {
+                (locale.day_of_year(&next["due_at"]))
             }
         }
     }

@@ -16,9 +16,13 @@ use super::super::layout::{Layout, Part, problem};
 use super::super::session::{ConsoleSession, PageQuery};
 use super::customers::primary;
 use super::dealings::Dealings;
+use super::moving::{against_all, said, violations};
 use super::record::{PageData, Refused, form, reason};
 use super::{dealings, details, figure, history, items, text};
 use crate::domain::ProfileField;
+
+/// In how many seconds a customer goes back to its pool where that is said in the colour of what is late.
+const SOON: f64 = 2.0 * 86_400.0;
 
 /// What can be done from here: the commands of the API under a customer's address.
 const ACTS: [&str; 13] = [
@@ -170,7 +174,14 @@ fn head(locale: Locale, data: &PageData, name: &str) -> Markup {
                 " " (locale.text("已停留", "for")) " " (locale.lasting(figure(&journey["age_seconds"])))
                 " · " (locale.cycle(&journey["cycle"]))
             }
-            p { (locale.text("负责人", "Owner")) ": " strong { (locale.owner(&data.customer["owner"])) } }
+            p {
+                (locale.text("负责人", "Owner")) ": " strong { (locale.owner(&data.customer["owner"])) }
+                @if let Some(left) = data.customer["remaining_ownership_seconds"].as_f64() {
+                    " · " span.late[left < SOON] {
+                        (locale.text("不跟进将退回公海：", "goes back to the pool unless worked on: ")) (locale.lasting(left))
+                    }
+                }
+            }
             @if next.is_object() {
                 p { (locale.text("下次联系", "Next contact")) ": " strong { (locale.moment(&next["at"])) } " " (text(&next["text"])) }
             }
@@ -211,19 +222,17 @@ fn acts(layout: &Layout, data: &PageData, refused: Option<&Refused>) -> Markup {
 }
 
 fn moves(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
-    // A move that the definition does not have cannot be mended here; whatever else is unmet can.
+    // A move that the definition does not have, or of another rep's customer, cannot be mended here; whatever else is unmet can.
     let is_way = |item: &&Value| {
-        let violations = item["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
-        !violations.iter().any(|violation| violation["code"] == "transition-not-allowed")
+        let is_final = |code: &Value| *code == "transition-not-allowed" || *code == "not-owner";
+        !violations(item).iter().any(|violation| is_final(&violation["code"]))
     };
     let (ways, closed): (Vec<&Value>, Vec<&Value>) = items(&data.moves).iter().partition(is_way);
     html! {
+        @if ways.is_empty() { @for violation in against_all(&closed) { p.hint { (said(violation)) } } }
         @for way in ways {
-            @let hints = way["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
             (form(locale, data, refused, "transitions", text(&way["to"]), text(&way["name"]), &way["form"]))
-            @for hint in hints {
-                p.hint { (text(&hint["message"])) " " (text(&hint["how_to_fix"])) }
-            }
+            @for violation in violations(way) { p.hint { (said(violation)) } }
             @if !way["approval"].is_null() { p.hint { (locale.text("需要审批。", "Requires approval.")) } }
         }
         @if !closed.is_empty() {
@@ -301,6 +310,7 @@ fn watched(layout: &Layout, id: &str) -> Markup {
         ("/console/audit", locale.text("变更", "Changes")),
         ("/console/audit/access", locale.text("谁查阅过", "Who read it")),
         ("/console/audit/legal-holds", locale.text("依法保留", "Legal holds")),
+        ("/console/audit/erasures", locale.text("谁还持有资料", "Who else holds data")),
     ];
     html! {
         @if layout.has_role(&["admin", "auditor"]) {

@@ -9,6 +9,7 @@ use super::super::layout::Layout;
 use super::super::session::PageQuery;
 use super::record::{PageData, form, reason};
 use super::{figure, items, text};
+use crate::domain::Language;
 
 /// Entries that a page shows.
 const SHOWN: usize = 50;
@@ -143,8 +144,42 @@ fn is_late(item: &Value) -> bool {
     happened.zip(recorded).is_some_and(|(happened, recorded)| (recorded - happened).num_seconds() > AT_ONCE)
 }
 
-/// The form that corrects a move: it never happened, led elsewhere, or happened at another time.
+/// How many moves of the same journey came after one and stand.
+fn later_moves(timeline: &[Value], item: &Value) -> usize {
+    let order = |item: &Value| (read(&item["effective_at"]), item["position"].as_u64());
+    let is_void = |moved: &Value| {
+        let by = timeline.iter().find(|other| other["id"] == moved["superseded_by"]);
+        by.is_some_and(|by| by["type"] == "customer.move_voided")
+    };
+    let later = timeline.iter().filter(|other| {
+        other["type"] == "customer.moved"
+            && other["data"]["journey"] == item["data"]["journey"]
+            && order(other) > order(item)
+    });
+    later.filter(|moved| !is_void(moved)).count()
+}
+
+/// What a correction does to where the customer stands: it is moved with the last move, and what came later is said.
+fn outcome(locale: Locale, data: &PageData, item: &Value, code: &str) -> String {
+    let later = later_moves(&data.timeline, item);
+    let from = data.name(locale, &item["stage_from"]);
+    match (later, code) {
+        (0, "void") if !from.is_empty() => {
+            format!("{}{from}", locale.text("，客户回到：", "; the customer is back in: "))
+        }
+        (0, "target") => locale.text("，客户随之到那里", "; the customer is there then").to_owned(),
+        (0, _) => String::new(),
+        (later, _) => match locale.language {
+            Language::Zh => format!("（其后还有 {later} 次变更）"),
+            Language::En if later == 1 => " (1 later move)".to_owned(),
+            Language::En => format!(" ({later} later moves)"),
+        },
+    }
+}
+
+/// The form that corrects a move: it never happened, led elsewhere, or happened at another time; each with what it will do.
 fn correct(locale: Locale, data: &PageData, item: &Value) -> Markup {
+    let kind = |code: &str, zh: &str, en: &str| json!({"const": code, "title": format!("{}{}", locale.text(zh, en), outcome(locale, data, item, code))});
     let choice = |code: &str, zh: &str, en: &str| json!({"const": code, "title": locale.text(zh, en)});
     let stages = data.pipeline["stages"].as_array().into_iter().flatten();
     let stages: Vec<Value> =
@@ -154,9 +189,9 @@ fn correct(locale: Locale, data: &PageData, item: &Value) -> Markup {
         "properties": {
             "corrects": {"const": item["id"]},
             "kind": {"oneOf": [
-                choice("void", "撤销：没有发生过", "Void: it never happened"),
-                choice("target", "状态：应为另一状态", "Stage: it led to another stage"),
-                choice("time", "时间：发生在其他时间", "Time: it happened at another time"),
+                kind("void", "撤销：没有发生过", "Void: it never happened"),
+                kind("target", "状态：应为另一状态", "Stage: it led to another stage"),
+                kind("time", "时间：发生在其他时间", "Time: it happened at another time"),
             ]},
             "reason": {"type": "string", "maxLength": 4000},
             "to": {"oneOf": stages},
@@ -186,6 +221,27 @@ mod tests {
         let item = |recorded: &str| json!({"effective_at": "2026-03-02T08:00:00Z", "recorded_at": recorded});
         assert!(!is_late(&item("2026-03-02T08:00:00.012Z")) && !is_late(&item("2026-03-02T08:01:00Z")));
         assert!(is_late(&item("2026-03-02T08:01:01Z")));
+    }
+
+    #[test]
+    fn later_moves_are_those_of_the_same_journey_that_stand() {
+        let moved = |id: &str, day: u32, journey: &str, by: &str| {
+            let at = format!("2026-03-0{day}T08:00:00Z");
+            let superseded = if by.is_empty() { Value::Null } else { json!(by) };
+            json!({"id": id, "type": "customer.moved", "effective_at": at, "position": day,
+                "data": {"journey": journey}, "superseded_by": superseded})
+        };
+        let timeline = [
+            moved("a", 1, "sales", ""),
+            moved("b", 2, "sales", ""),
+            moved("c", 3, "service", ""),
+            moved("d", 4, "sales", "v"),
+            moved("e", 5, "sales", "t"),
+            json!({"id": "v", "type": "customer.move_voided"}),
+            json!({"id": "t", "type": "customer.move_target_corrected"}),
+        ];
+        let later = |place: usize| later_moves(&timeline, &timeline[place]);
+        assert_eq!([0, 1, 2, 4].map(later), [2, 1, 0, 0]);
     }
 
     #[test]

@@ -71,9 +71,11 @@ pub(in super::super) async fn send(State(console): State<Console>, request: Requ
         return look(&console, session, &mut upload).await;
     }
     let is_preview = upload.fields.get("act").is_none_or(|act| act != "import");
-    let has_times = told(&upload.fields, "time").is_some();
+    let has_times = ["time", "entered"].iter().any(|name| told(&upload.fields, name).is_some());
     // Without times it is a list of customers.
     let path = if has_times { "/v1/imports" } else { "/v1/customers/import" };
+    // An empty list says that names tell nothing.
+    let said_only = told(&upload.fields, "endings").map(|_| "");
     let named = COLUMNS.iter().map(|(name, ..)| (*name, told(&upload.fields, name)));
     let asked = named.chain([
         ("pipeline", told(&upload.fields, "pipeline")),
@@ -81,8 +83,9 @@ pub(in super::super) async fn send(State(console): State<Console>, request: Requ
         ("update", told(&upload.fields, "update")),
         ("skip_bad", told(&upload.fields, "skip_bad")),
         ("sheet", told(&upload.fields, "sheet")),
-        ("won", told(&upload.fields, "won").filter(|_| has_times)),
-        ("lost", told(&upload.fields, "lost").filter(|_| has_times)),
+        ("entered", told(&upload.fields, "entered")),
+        ("won", told(&upload.fields, "won").or(said_only)),
+        ("lost", told(&upload.fields, "lost").or(said_only)),
         ("zone", Some(session.zone.name())),
     ]);
     let answer = console.api.upload(&session, &with_query(path, asked), upload.file).await;
@@ -188,15 +191,22 @@ fn page(layout: Layout, outcome: Option<&Outcome<'_>>) -> Response {
                     option value="true" selected[told(filled, "skip_bad").is_some()] { (locale.text("跳过有错误的行", "Leave them out")) }
                 }
             }
-            details.optional open[["sheet", "won", "lost"].iter().any(|name| told(filled, name).is_some())] {
+            details.optional open[["sheet", "entered", "won", "lost", "endings"].iter().any(|name| told(filled, name).is_some())] {
                 summary { (locale.text("工作表与成交、流失状态", "Sheet, and which stages are won and lost")) }
                 div.fields {
                     @for (name, zh, en) in [
                         ("sheet", "工作表", "Sheet"),
+                        ("entered", "每个状态一列时间的文件：列:状态，用逗号分隔", "A column of times for each stage: COLUMN:STAGE, between commas"),
                         ("won", "表示成交的状态，用逗号分隔", "Stages that mean won, between commas"),
                         ("lost", "表示流失的状态，用逗号分隔", "Stages that mean lost, between commas"),
                     ] {
                         label { (locale.text(zh, en)) input name=(name) value=(told(filled, name).unwrap_or_default()); }
+                    }
+                    label { (locale.text("没有写明的状态", "Stages that are not named"))
+                        select name="endings" {
+                            option value="" { (locale.text("按常用名称判断成交与流失", "Won and lost by their usual names")) }
+                            option value="said" selected[told(filled, "endings").is_some()] { (locale.text("都算进行中", "All open")) }
+                        }
                     }
                 }
             }
@@ -250,6 +260,7 @@ fn report(layout: &Layout, report: &Value) -> Markup {
             @if report["pipeline_created"] == true {
                 p { (locale.text("新建销售流程：", "A pipeline is created: ")) strong { (text(&report["pipeline"])) } }
             }
+            (endings(layout, report))
             @if is_preview { (detected(layout, &report["detected"], &report["zone"])) }
             @if !items_of(report, "problems").is_empty() { (problems(layout, report)) }
             @if !items_of(report, "samples").is_empty() { (samples(layout, items_of(report, "samples"))) }
@@ -265,19 +276,45 @@ fn report(layout: &Layout, report: &Value) -> Markup {
     }
 }
 
+/// Which statuses of a new pipeline end, and how that was told.
+fn endings(layout: &Layout, report: &Value) -> Markup {
+    let locale = layout.locale;
+    let ended = items_of(report, "endings");
+    let of = |kind: &str| {
+        let ended =
+            ended.iter().filter(|ending| ending["type"] == kind).map(|ending| text(&ending["status"]));
+        ended.collect::<Vec<_>>().join(locale.text("、", ", "))
+    };
+    let kinds =
+        [("won", "成交：", "Won: "), ("lost", "流失：", "Lost: "), ("closed", "已结束：", "Closed: ")];
+    html! {
+        @for (kind, zh, en) in kinds {
+            @let named = of(kind);
+            @if !named.is_empty() { p { (locale.text(zh, en)) strong { (named) } } }
+        }
+        @if report["how_endings_were_told"].is_object() {
+            p.hint {
+                (locale.text(
+                    "其中有按常用名称判断的。与实际不符时，请在“工作表与成交、流失状态”中写明，或将没有写明的状态都算进行中。",
+                    "Some were told by their usual names. Where that is wrong, name the stages in Sheet, and which stages are won and lost, or take all that are not named as open.",
+                ))
+            }
+        }
+    }
+}
+
 /// What a file turned out to be.
 fn detected(layout: &Layout, detected: &Value, zone: &Value) -> Markup {
     let locale = layout.locale;
-    let columns: Vec<&str> = detected["columns"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(text)
-        .filter(|name| !name.is_empty())
-        .collect();
+    let named = |list: &'static str| {
+        let names = detected[list].as_array().into_iter().flatten().map(text);
+        names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
+    };
+    let (columns, others) = (named("columns"), named("other_sheets"));
     html! {
         p.hint {
             @if let Some(sheet) = detected["sheet"].as_str() { (locale.text("工作表：", "Sheet: ")) (sheet) " · " }
+            @if !others.is_empty() { (locale.text("没有读取的工作表：", "Sheets that are not read: ")) (others.join(locale.text("、", ", "))) " · " }
             @if let Some(encoding) = detected["encoding"].as_str() { (locale.text("编码：", "Encoding: ")) (encoding) " · " }
             @if let Some(separator) = detected["separator"].as_str() {
                 (locale.text("分隔符：", "Separator: "))
@@ -304,8 +341,8 @@ fn seen(layout: &Layout, seen: &Value) -> Markup {
             (detected(layout, &seen["detected"], &Value::Null))
             p.hint {
                 (locale.text(
-                    "新建销售流程时，请在上面“工作表与成交、流失状态”中写明哪些状态表示成交、哪些表示流失，否则都算进行中。",
-                    "For a new pipeline say above, in Sheet, and which stages are won and lost, which stages end a deal: without it all of them are open.",
+                    "新建销售流程时，成交、流失等常用名称会自动识别，预览中会列出；其他名称请在上面“工作表与成交、流失状态”中写明，否则都算进行中。",
+                    "In a new pipeline stages with usual names, such as won and lost, are recognized, and the preview lists them. Name others above, in Sheet, and which stages are won and lost: without it they are open.",
                 ))
             }
             (table(locale.text("前几行", "The first rows"), &columns, &rows))

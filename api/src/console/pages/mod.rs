@@ -9,6 +9,7 @@ pub(super) mod customer;
 pub(super) mod customers;
 mod dealings;
 mod details;
+pub(super) mod erasures;
 pub(super) mod figures;
 mod history;
 pub(super) mod imports;
@@ -89,10 +90,8 @@ impl FilterBar<'_> {
     fn form(&self, echoed: &Value, more: &Markup) -> Markup {
         let locale = self.locale;
         let told = |name: &str| self.query.get(name).unwrap_or_default();
-        let is_set = Self::WHO
-            .iter()
-            .chain(&["effective_at", "known_at", "sort"])
-            .any(|name| self.query.get(name).is_some());
+        let is_set =
+            Self::WHO.iter().chain(&["effective_at", "known_at"]).any(|name| self.query.get(name).is_some());
         html! {
             details.narrowing open[is_set] data-choices={ "/console/choices/" (encoded(self.pipeline)) } {
                 summary {

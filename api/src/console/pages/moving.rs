@@ -103,6 +103,8 @@ async fn page(
     let journey = primary(&customer);
     let once = layout.once();
     let nothing = Fields::new();
+    let closed: Vec<&Value> = items(&ways).iter().filter(|way| way["allowed"] != true).collect();
+    let common = against_all(&closed);
     let body = html! {
         section #moving data-customer=(id) {
             h1 { (name) }
@@ -127,7 +129,10 @@ async fn page(
                         }))
                     }
                 }
-                @for way in items(&ways) { @if way["allowed"] != true { (closed_way(way)) } }
+                @if !common.is_empty() && !closed.is_empty() {
+                    p.reason { @for violation in &common { (said(violation)) " " } }
+                }
+                @for way in &closed { (closed_way(way, &common)) }
             }
             p { a data-back href=(next) { (locale.text("取消", "Cancel")) } }
         }
@@ -149,19 +154,39 @@ fn open_way(locale: Locale, way: &Value, is_chosen: bool, form: &Markup) -> Mark
     }
 }
 
-/// A stage that the customer does not go to now, and why.
-fn closed_way(way: &Value) -> Markup {
-    let violations = way["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// A stage that the customer does not go to now, and why. What stands against all such stages was said above; columns of a board
+/// say it of themselves.
+fn closed_way(way: &Value, common: &[&Value]) -> Markup {
     html! {
         div.way data-to=(text(&way["to"])) data-allowed="false" {
             strong { (text(&way["name"])) }
             p.reason {
-                @for violation in violations {
-                    (text(&violation["message"])) " " (text(&violation["how_to_fix"])) " "
+                @for violation in violations(way) {
+                    span hidden[common.contains(&violation)] { (said(violation)) " " }
                 }
             }
         }
     }
+}
+
+/// What stands against every one of several ways.
+pub(super) fn against_all<'a>(ways: &[&'a Value]) -> Vec<&'a Value> {
+    let [first, rest @ ..] = ways else { return Vec::new() };
+    if rest.is_empty() {
+        return Vec::new();
+    }
+    let is_common = |violation: &&Value| rest.iter().all(|way| violations(way).contains(violation));
+    violations(first).iter().filter(is_common).collect()
+}
+
+/// What stands against a way.
+pub(super) fn violations(way: &Value) -> &[Value] {
+    way["violations"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// What is wrong, and how to mend it.
+pub(super) fn said(violation: &Value) -> Markup {
+    html! { (text(&violation["message"])) " " (text(&violation["how_to_fix"])) }
 }
 
 /// What was just done to a customer, with the way to undo a move for a minute.
@@ -217,6 +242,23 @@ mod tests {
         assert_eq!(seconds_left(&event, &json!("2026-11-29T08:00:59Z")), Some(1));
         assert_eq!(seconds_left(&event, &json!("2026-11-29T08:01:00Z")), None);
         assert_eq!(seconds_left("x", &json!("2026-11-29T08:00:00Z")), None);
+    }
+
+    #[test]
+    fn what_stands_against_every_way_is_said_once() {
+        let ways = json!([
+            {"to": "a", "violations": [{"message": "not yours"}, {"message": "a: no such move"}]},
+            {"to": "b", "violations": [{"message": "b: no such move"}, {"message": "not yours"}]},
+        ]);
+        let ways: Vec<&Value> = ways.as_array().unwrap().iter().collect();
+        let common = against_all(&ways);
+        assert_eq!(common, [&json!({"message": "not yours"})]);
+        assert!(against_all(&ways[..1]).is_empty() && against_all(&[]).is_empty());
+        let shown = closed_way(ways[0], &common).into_string();
+        assert!(
+            shown.contains("<span hidden>not yours") && shown.contains("<span>a: no such move"),
+            "{shown}"
+        );
     }
 
     #[test]

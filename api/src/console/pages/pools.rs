@@ -45,7 +45,12 @@ async fn page(layout: &Layout, query: &PageQuery) -> Result<Markup, ApiError> {
             } }
         }
         @if let Some(claims) = pool["claims_per_day"].as_u64() {
-            p.hint { (locale.text("每人每天最多领取：", "Claims per person and day: ")) (claims) }
+            p {
+                @if let Some(left) = pool["claims_left"].as_u64() {
+                    (locale.text("今天还可领取：", "Claims left today: ")) strong.left { (left) } " "
+                }
+                span.hint { (locale.text("每人每天最多领取：", "Claims per person and day: ")) (claims) }
+            }
         }
         @if items(&list).is_empty() {
             p.hint { (locale.text("公海里没有客户。", "There is nobody in this pool.")) }

@@ -1,4 +1,4 @@
-// The board by keyboard: arrows go from card to card, m moves the one in focus.
+// The board by keyboard: arrows go from card to card, m moves the one in focus, u undoes the move that was just made.
 
 const NEAR = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
@@ -10,6 +10,9 @@ export function keyboard(moves) {
     if (event.key === "m" && card) {
       event.preventDefault();
       moves.open(card.querySelector("a.move").href);
+    } else if (event.key === "u" && document.querySelector("#notices form")) {
+      event.preventDefault();
+      document.querySelector("#notices form").requestSubmit();
     } else if (NEAR[event.key]) {
       const next = card ? neighbour(card, ...NEAR[event.key]) : document.querySelector(".column[open] li[data-customer]");
       if (!next) return;

@@ -6,10 +6,11 @@ use crate::domain::ProfileField;
 use crate::http::profile::{FieldSelection, every};
 
 /// The schemas that have a member for each of them.
-const WITH_TEXTS: [(&str, FieldSelection); 4] = [
+const WITH_TEXTS: [(&str, FieldSelection); 5] = [
     ("CustomerReport", every),
     ("Details", every),
     ("HandOverSelection", ProfileField::is_in_reports),
+    ("Move", every),
     ("NewCustomer", every),
 ];
 

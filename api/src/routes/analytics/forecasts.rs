@@ -133,7 +133,7 @@ impl CurrencyParams {
 /// cumulative incidence of winning (Aalen–Johansen) of the stage's past and S the share that has not ended; the stage's
 /// configured probability counts as ten deals of the past. `low` and `high` hold with 80%, `low_95` and `high_95` with
 /// 95%. `by_expected_close` divides the open deals by the period in which they are expected to close, with what is expected
-/// to be won by its end. The same question has the same answer permanently.
+/// to be won by its end and how far their days have slipped. The same question has the same answer permanently.
 #[utoipa::path(
     get, path = "/v1/forecasts/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), ForecastParams, CurrencyParams, CustomerFilterParams, AsOfParams),

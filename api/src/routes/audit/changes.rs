@@ -175,7 +175,8 @@ pub(super) async fn changes(
     let below = page.cursor().map(position).transpose()?;
     match params.format.unwrap_or(Format::Json) {
         Format::Json => {
-            let found = audit::page(&state.app, &caller, &search, below, limit as usize).await?;
+            let found =
+                audit::page(&state.app, &state.histories, &caller, &search, below, limit as usize).await?;
             let items = found.findings.into_iter().map(|finding| finding.change).collect();
             let next_cursor = found.next.map(|next| next.to_string());
             Ok(Json(List { items, next_cursor }).into_response())
@@ -250,7 +251,7 @@ fn streamed(
         let (state, caller, search, origin) = (state.clone(), caller.clone(), search.clone(), origin.clone());
         async move {
             let Some((below, mut chunk)) = at else { return Ok::<_, AppError>(None) };
-            let found = audit::page(&state.app, &caller, &search, below, AT_A_TIME).await?;
+            let found = audit::page(&state.app, &state.histories, &caller, &search, below, AT_A_TIME).await?;
             write(&found, format, &origin, &mut chunk);
             Ok(Some((chunk, found.next.map(|next| (Some(next), Vec::new())))))
         }

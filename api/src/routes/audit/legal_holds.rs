@@ -88,7 +88,7 @@ pub(super) async fn list(
     let types = vec![LegalHoldPlaced::TYPE.to_owned()];
     let search = Search { types, customer: params.customer, ..Search::default() };
     let (limit, below) = (page.limit()? as usize, page.cursor().map(position).transpose()?);
-    let found = audit::page(&state.app, &caller, &search, below, limit).await?;
+    let found = audit::page(&state.app, &state.histories, &caller, &search, below, limit).await?;
     let customers: Vec<Uuid> = found.findings.iter().filter_map(|finding| finding.change.customer).collect();
     let now = (state.app.clock)();
     let names = names(&state, &caller, &customers, now).await;

@@ -40,6 +40,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(access::tile))
         .routes(routes!(changes::export))
         .routes(routes!(erasures::list))
+        .routes(routes!(erasures::show))
         .routes(routes!(legal_holds::list))
         .routes(routes!(bundle::bundle))
         .routes(routes!(reviews::review))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::app::Caller;
@@ -21,27 +21,10 @@ use crate::http::{AsOfParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
-use crate::projections::board::{BoardQuery, BoardReport, ConvertedReport, NextAction};
+use crate::projections::board::{BoardQuery, BoardReport, CardOrder, ConvertedReport, NextAction};
 use crate::routes::customers::names::{Names, NextContacts, next_contacts};
 use crate::routes::filter::CustomerFilterParams;
 use crate::routes::{AppState, known};
-
-/// The order of cards.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum CardOrder {
-    /// Those who have been there longest first.
-    #[default]
-    Entered,
-    /// By tier, then by amount, the largest first.
-    Value,
-}
-
-impl CardOrder {
-    fn by_value(self) -> bool {
-        self == Self::Value
-    }
-}
 
 /// Whose cards.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -49,7 +32,9 @@ impl CardOrder {
 pub(super) struct BoardParams {
     /// Return cards for this stage only; other stages are returned without cards. Required with `cursor`.
     stage: Option<String>,
-    /// The order of the cards: `entered`, those who have been there longest first; or `value`, by tier, then by amount.
+    /// The order of the cards: `entered`, those who have been there longest first; `value`, by tier, then by amount; `amount`,
+    /// the largest first; or `next_contact`, those first who are due to be contacted first, only of a board of now. Of those who
+    /// are equal, who has been there longest comes first.
     #[serde(default)]
     #[param(inline)]
     sort: CardOrder,
@@ -86,6 +71,13 @@ pub(super) async fn read(
         let message = Label::new("使用 cursor 时必须同时给出 stage。", "cursor requires stage.");
         return Err(Problem::invalid_value("cursor", message));
     }
+    if shown.sort == CardOrder::NextContact && !as_of.is_now() {
+        let message = Label::new(
+            "sort=next_contact 只能用于当前的看板：过去约定的联系时间不再保存。",
+            "sort=next_contact is for a board of now: what was agreed at an earlier time is not kept.",
+        );
+        return Err(Problem::invalid_value("sort", message));
+    }
     // A board of the past is made of two read models; of now, another one says what must be done next.
     let beside = if as_of.is_now() { "work" } else { "dwell" };
     as_of.wait(&state, &caller, beside).await?;
@@ -94,8 +86,7 @@ pub(super) async fn read(
     known::stages(&state, &caller, Some(&key), stage.clone()).await?;
     let cursor = page.cursor().map(str::to_owned);
     let filter = who.filter(&state, &caller, &at).await?;
-    let query =
-        BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit, by_value: shown.sort.by_value() };
+    let query = BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit, order: shown.sort };
     let names = Names::new(&state, &caller, language).await?.of_shown(pipeline.clone());
     let name = |stage: &str, sub_status: Option<&str>| match sub_status {
         None => names.stage(&key, stage),

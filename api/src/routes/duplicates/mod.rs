@@ -5,6 +5,8 @@ mod list;
 pub(super) mod merge;
 mod queue;
 mod reconsider;
+#[cfg(test)]
+mod tests;
 pub(super) mod unmerge;
 
 use utoipa_axum::router::OpenApiRouter;

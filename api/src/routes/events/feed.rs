@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::shared::SharedPage;
 use super::window::{Limits, Next, Window};
 use crate::app::{App, AppError};
-use crate::eventstore::{Position, TenantId};
+use crate::eventstore::{Position, Repeated, TenantId};
 
 /// How many entries are read at a time.
 pub(super) const ENTRIES_PER_PAGE: u32 = 200;
@@ -162,28 +162,17 @@ impl Shared {
 /// Reads on as the log grows.
 async fn read_on(shared: &Shared) {
     let mut head = shared.app.store.watch(shared.tenant);
-    let (mut reached, mut failing) = (None, false);
+    let (mut reached, mut failures) =
+        (None, Repeated::new("the log cannot be read for event streams, which wait"));
     loop {
         head.mark_unchanged();
-        match shared.take(&mut reached).await {
-            Ok(taken) => {
-                if failing {
-                    tracing::info!(tenant = %shared.tenant, "event streams are read for again");
-                    failing = false;
-                }
-                match taken {
-                    0 => wait(&mut head).await,
-                    full if full == ENTRIES_PER_PAGE as usize => {}
-                    _ => tokio::time::sleep(GATHER).await,
-                }
-            }
-            Err(error) => {
-                if !failing {
-                    tracing::error!(%error, tenant = %shared.tenant, "the log cannot be read for event streams; they wait");
-                    failing = true;
-                }
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
+        let taken = shared.take(&mut reached).await;
+        failures.note(shared.tenant, &taken);
+        match taken {
+            Ok(0) => wait(&mut head).await,
+            Ok(full) if full == ENTRIES_PER_PAGE as usize => {}
+            Ok(_) => tokio::time::sleep(GATHER).await,
+            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
         }
     }
 }

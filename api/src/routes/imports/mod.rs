@@ -5,6 +5,8 @@ mod params;
 mod progress;
 mod registry;
 mod start;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod upload;
 

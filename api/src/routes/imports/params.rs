@@ -29,10 +29,18 @@ pub(super) struct HistoryParams {
     status: Option<String>,
     /// The column with the time of the change.
     time: Option<String>,
-    /// Statuses of a new pipeline that mean won, separated by commas.
+}
+
+/// How the statuses of a new pipeline end.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EndingParams {
+    /// Statuses of a new pipeline that mean won, separated by commas. Without it, statuses of usual names in Chinese or
+    /// English do, such as Closed Won, unless `final` is given; an empty one takes none by its name.
     #[param(example = "Closed Won")]
     won: Option<String>,
-    /// Statuses of a new pipeline that mean lost, separated by commas.
+    /// Statuses of a new pipeline that mean lost, separated by commas. Without it, statuses of usual names do, such as Closed
+    /// Lost, unless `final` is given; an empty one takes none by its name.
     #[param(example = "Closed Lost")]
     lost: Option<String>,
     /// Final statuses of a new pipeline, separated by commas. Those in neither `won` nor `lost` are classified by
@@ -111,8 +119,13 @@ pub(super) struct Named {
     fields: Vec<(String, String)>,
 }
 
-/// The query of an import: what is named freely, and two groups of parameters.
-pub(super) struct FileQuery<P>(pub(super) Named, pub(super) P, pub(super) ImportParams);
+/// The query of an import: what is named freely, what is particular to it, how statuses end, and the rest.
+pub(super) struct FileQuery<P>(
+    pub(super) Named,
+    pub(super) P,
+    pub(super) EndingParams,
+    pub(super) ImportParams,
+);
 
 impl<P: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for FileQuery<P> {
     type Rejection = Problem;
@@ -122,10 +135,10 @@ impl<P: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for FileQue
         let path = parts.uri.path().to_owned();
         let uri = format!("{path}?{rest}").parse::<Uri>();
         let full = std::mem::replace(&mut parts.uri, uri.unwrap_or_default());
-        let read = Query::<P, ImportParams>::from_request_parts(parts, state).await;
+        let read = Query::<P, EndingParams, ImportParams>::from_request_parts(parts, state).await;
         parts.uri = full;
-        let Query(own, params, ..) = read?;
-        Ok(Self(named, own, params))
+        let Query(own, endings, params, ..) = read?;
+        Ok(Self(named, own, endings, params))
     }
 }
 
@@ -176,13 +189,18 @@ fn entered(text: &str) -> Result<Vec<(String, String)>, Problem> {
 
 impl HistoryParams {
     pub(super) fn complete(self, mapping: Mapping) -> Mapping {
-        let listed = |statuses: Option<String>| -> Vec<String> {
-            let each = statuses.iter().flat_map(|statuses| statuses.split(','));
-            each.map(str::trim).filter(|status| !status.is_empty()).map(str::to_owned).collect()
+        Mapping { status: self.status, time: self.time, ..mapping }
+    }
+}
+
+impl EndingParams {
+    pub(super) fn complete(self, mapping: Mapping) -> Mapping {
+        let listed = |statuses: String| -> Vec<String> {
+            let each = statuses.split(',').map(str::trim);
+            each.filter(|status| !status.is_empty()).map(str::to_owned).collect()
         };
-        let endings =
-            Endings { won: listed(self.won), lost: listed(self.lost), finals: listed(self.r#final) };
-        Mapping { status: self.status, time: self.time, endings, ..mapping }
+        let finals = self.r#final.map(listed).unwrap_or_default();
+        Mapping { endings: Endings::told(self.won.map(listed), self.lost.map(listed), finals), ..mapping }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::params::{CustomerParams, FileQuery, HistoryParams, ImportParams};
+use super::params::{CustomerParams, EndingParams, FileQuery, HistoryParams, ImportParams};
 use super::progress::{ImportReply, path};
 use super::registry::Standing;
 use super::upload;
@@ -43,7 +43,7 @@ const MEDIA_TYPES: [&str; 7] = [
 /// file has been received, and `Location` shows the progress. Sending the same file again imports only what is missing.
 #[utoipa::path(
     post, path = "/v1/imports", tag = "bulk",
-    params(HistoryParams, ImportParams,
+    params(HistoryParams, EndingParams, ImportParams,
         ("entered" = Option<String>, Query, description = "`COLUMN:STATUS`: a column with the time at which a customer entered a status, of a file with a row for each customer; may appear several times."),
         ("field:KEY" = Option<String>, Query, description = "The column with the custom field of that key; may appear for several keys."),
         ("Prefer" = Option<String>, Header, description = "`respond-async` to receive the response before the import has finished.")),
@@ -61,12 +61,12 @@ const MEDIA_TYPES: [&str; 7] = [
 pub(super) async fn start(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    FileQuery(named, history, params): FileQuery<HistoryParams>,
+    FileQuery(named, history, endings, params): FileQuery<HistoryParams>,
     Extension(reader): Extension<Reader>,
     request: Request,
 ) -> Result<Response, Problem> {
     let mapping = params.mapping(&state, &caller, named, request.headers()).await?;
-    let mapping = history.complete(mapping);
+    let mapping = history.complete(endings.complete(mapping));
     import(&state, caller, mapping, &reader, request).await
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn start(
 /// Files, columns and reports are those of `POST /v1/imports`.
 #[utoipa::path(
     post, path = "/v1/customers/import", tag = "bulk",
-    params(CustomerParams, ImportParams,
+    params(CustomerParams, EndingParams, ImportParams,
         ("field:KEY" = Option<String>, Query, description = "The column with the custom field of that key; may appear for several keys."),
         ("Prefer" = Option<String>, Header, description = "`respond-async` to receive the response before the import has finished.")),
     request_body(content(
@@ -93,12 +93,12 @@ pub(super) async fn start(
 pub(super) async fn customers(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    FileQuery(named, customers, params): FileQuery<CustomerParams>,
+    FileQuery(named, customers, endings, params): FileQuery<CustomerParams>,
     Extension(reader): Extension<Reader>,
     request: Request,
 ) -> Result<Response, Problem> {
     let mapping = params.mapping(&state, &caller, named, request.headers()).await?;
-    let mapping = customers.complete(mapping);
+    let mapping = customers.complete(endings.complete(mapping));
     import(&state, caller, mapping, &reader, request).await
 }
 

@@ -65,6 +65,9 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     if !faults.is_empty() {
         return Err(Problem::segment_unreadable(&faults));
     }
+    if let Some(fault) = state.app.erasure_record_fault().await? {
+        return Err(Problem::erasure_record_unavailable(fault.to_string()));
+    }
     let automations = if state.app.automation_pause.is_on() { "paused" } else { "acting" };
     Ok(Json(Health { status: "ready", automations: Some(automations) }))
 }

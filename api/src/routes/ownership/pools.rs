@@ -35,6 +35,9 @@ pub(super) struct PoolReply {
     /// How many claims a rep has per local date.
     #[schema(example = 3)]
     claims_per_day: u32,
+    /// How many of them the caller has left today; null for those who are no rep.
+    #[schema(example = 2)]
+    claims_left: Option<u32>,
     /// The pipelines whose customers begin here unless an owner is given.
     default_of: Vec<String>,
     /// How many customers are in it.
@@ -49,6 +52,7 @@ impl PoolReply {
             name: pool.name.text(language).to_owned(),
             timezone: pool.timezone.name().to_owned(),
             claims_per_day: pool.claims_per_day,
+            claims_left: None,
             default_of: Vec::new(),
             customers,
         }
@@ -78,6 +82,9 @@ pub(super) async fn list(
         for pool in &pipeline.pools {
             let customers = counts.get(&pool.key).copied().unwrap_or(0);
             let reply = pools.entry(&pool.key).or_insert_with(|| PoolReply::of(pool, language, customers));
+            if reply.claims_left.is_none() {
+                reply.claims_left = state.app.claims_left(&caller, pool).await?;
+            }
             reply.default_of.extend(pool.default.then(|| pipeline.key.clone()));
         }
     }

@@ -7,11 +7,22 @@ use serde_json::{Value, json};
 
 use crate::auth::scope::Scope;
 use crate::domain::{ProfileField, Role};
+use crate::http::document_texts::each_text;
 use crate::http::testing::Bench;
 
 /// The names under which requests name people or owners. A `to` or `from` is one where its schema says so.
-const PEOPLE: [&str; 9] =
-    ["owner", "rep", "deputy", "member", "members", "supervisors", "actor", "Waymark-Actor", "OwnerName"];
+const PEOPLE: [&str; 10] = [
+    "owner",
+    "rep",
+    "deputy",
+    "member",
+    "members",
+    "supervisors",
+    "functions",
+    "actor",
+    "Waymark-Actor",
+    "OwnerName",
+];
 /// Where such a name means something else, a column of a file, or stands in the path, where members have tests of their own.
 const ELSEWHERE: [&str; 8] = [
     // The columns of a file that names people.
@@ -81,6 +92,7 @@ const OTHERS: &[&str] = &[
     "product_fields",
     "prompt",
     "q",
+    "rates",
     "reason",
     "reference",
     "regions",
@@ -123,48 +135,22 @@ const OTHERS: &[&str] = &[
     "zone",
 ];
 
-/// The texts that a schema takes, each by its name.
-fn texts(document: &Value, schema: &Value, name: &str, within: &[&str], found: &mut BTreeSet<String>) {
-    if let Some(reference) = schema["$ref"].as_str() {
-        let called = reference.rsplit('/').next().unwrap_or_default();
-        if called == "OwnerName" {
-            found.insert("OwnerName".to_owned());
-        } else if !within.contains(&called) {
-            let within = [within, &[called]].concat();
-            texts(document, &document["components"]["schemas"][called], name, &within, found);
-        }
-        return;
-    }
-    for several in ["allOf", "oneOf", "anyOf"] {
-        let each = schema[several].as_array().into_iter().flatten();
-        each.for_each(|one| texts(document, one, name, within, found));
-    }
-    let is_text =
-        |kind: &Value| *kind == "string" || kind.as_array().is_some_and(|all| all.contains(&json!("string")));
-    if is_text(&schema["type"]) && schema["enum"].is_null() && schema["format"].is_null() && name != "$" {
-        found.insert(name.to_owned());
-    }
-    if schema["items"].is_object() {
-        texts(document, &schema["items"], name, within, found);
-    }
-    for (property, schema) in schema["properties"].as_object().into_iter().flatten() {
-        texts(document, schema, property, within, found);
-    }
-}
-
 /// Every text that requests have: method, path and name.
 fn requested(document: &Value) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let mut found = BTreeSet::new();
+            // Whom a customer belongs to is one name, in whichever form it is given.
+            let mut found = |name: &str, within: &[&str]| {
+                let name = if within.contains(&"OwnerName") { "OwnerName" } else { name };
+                all.insert((format!("{method} {path}"), name.to_owned()));
+            };
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                texts(document, &parameter["schema"], parameter["name"].as_str().unwrap(), &[], &mut found);
+                each_text(document, &parameter["schema"], parameter["name"].as_str().unwrap(), &mut found);
             }
             for content in operation["requestBody"]["content"].as_object().into_iter().flatten() {
-                texts(document, &content.1["schema"], "$", &[], &mut found);
+                each_text(document, &content.1["schema"], "$", &mut found);
             }
-            all.extend(found.into_iter().map(|name| (format!("{method} {path}"), name)));
         }
     }
     all
@@ -210,6 +196,9 @@ fn commands() -> Vec<Sample> {
     let leave = |field: &str, other: &str, whom: &str| json!({field: "{}", other: whom, "from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"});
     let team =
         |field: &str| json!({"key": "north", "name": {"zh": "北区", "en": "North"}, field: ["{}", "chen"]});
+    let mut functions = team("members");
+    functions["functions"] = json!({"service": ["{}"]});
+    functions["members"] = json!(["chen"]);
     let robot = json!({"kind": "wecom", "key": "k", "member": "{}"});
     let key = json!({"actor": "{}", "roles": ["rep"]});
     let hand_over = json!({"from": "{}", "to": "rep:zhao", "occasion": "resign", "dry_run": true});
@@ -218,6 +207,7 @@ fn commands() -> Vec<Sample> {
     vec![
         command("post /v1/admin/teams", "members", team("members"), teams, false),
         command("post /v1/admin/teams", "supervisors", team("supervisors"), teams, false),
+        command("post /v1/admin/teams", "functions", functions, teams, false),
         command("post /v1/deputies", "rep", leave("rep", "deputy", "zhao"), deputies, true),
         command("post /v1/deputies", "deputy", leave("deputy", "rep", "wu"), deputies, true),
         command("post /v1/admin/robots", "member", robot, Some("/v1/admin/robots"), false),

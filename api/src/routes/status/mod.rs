@@ -5,6 +5,8 @@ pub(super) mod correct;
 pub(super) mod force;
 mod migrate;
 pub(super) mod reactivate;
+#[cfg(test)]
+mod tests;
 pub(super) mod transition;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -5,6 +5,7 @@ mod complete;
 mod dry_run;
 mod reminders;
 mod tasks;
+mod worklist_query;
 mod worklists;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -94,16 +94,14 @@ fn set_and_cleared(field: &str) -> Violation {
     )
 }
 
-pub(super) fn decide(
+/// What is wrong with what is said of a customer, by a change of its details or by a move.
+pub(super) fn well_formed(
     customer: &Customer,
     command: &ChangeDetails,
     context: &Context<'_>,
-) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::require_all([
-        guard::may_work(customer, context),
+) -> Vec<Violation> {
+    [
         reads_what_it_replaces(customer, command, context),
-        guard::effective(customer, context),
-        changes_something(command),
         guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
         guard::optional_line("source", command.source.as_deref(), guard::MAX_NAME_CHARS),
         guard::optional_line("channel", command.channel.as_deref(), guard::MAX_NAME_CHARS),
@@ -113,16 +111,25 @@ pub(super) fn decide(
         guard::money("amount", command.amount.as_ref(), context),
         guard::fields(command.fields.as_ref(), context),
         profile::well_formed(&command.profile, context),
-        put_off::permitted(customer, &command.profile, context),
-        put_off::corrects_a_day(customer, command, context),
-        takes_away_what_it_may(command),
-    ])?;
-    let corrected_at = put_off::corrected_at(customer, &command.profile);
-    let command = command.clone();
+    ]
+    .concat()
+}
+
+/// The event of details that are said with a move, if any are: custom fields are set beside the former ones.
+pub(super) fn beside_a_move(mut details: ChangeDetails, context: &Context<'_>) -> Option<CustomerEvent> {
+    details.fields = details.fields.filter(|fields| !fields.is_empty());
+    let says_something = details != ChangeDetails::default();
+    says_something.then(|| {
+        let changed = changed(details, context);
+        CustomerEvent::DetailsChanged(DetailsChanged { adds_fields: changed.fields.is_some(), ..changed })
+    })
+}
+
+fn changed(command: ChangeDetails, context: &Context<'_>) -> DetailsChanged {
     let (of_itself, of_profile) =
         command.clear.into_iter().partition(|name| OF_ITSELF.contains(&name.as_str()));
     let field_names = command.fields.as_ref().map(field::named);
-    let event = CustomerEvent::DetailsChanged(DetailsChanged {
+    DetailsChanged {
         name: command.name.map(Personal::from),
         source: command.source,
         channel: command.channel,
@@ -135,7 +142,25 @@ pub(super) fn decide(
         field_names,
         adds_fields: false,
         cleared: of_itself,
-    });
+    }
+}
+
+pub(super) fn decide(
+    customer: &Customer,
+    command: &ChangeDetails,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    Refusal::require_all([
+        guard::may_work(customer, context),
+        guard::effective(customer, context),
+        changes_something(command),
+        well_formed(customer, command, context),
+        put_off::permitted(customer, &command.profile, context),
+        put_off::corrects_a_day(customer, command, context),
+        takes_away_what_it_may(command),
+    ])?;
+    let corrected_at = put_off::corrected_at(customer, &command.profile);
+    let event = CustomerEvent::DetailsChanged(changed(command.clone(), context));
     let effective_at = corrected_at.unwrap_or_else(|| guard::changed_at(customer, context));
     Ok(vec![NewEvent { event, effective_at }])
 }

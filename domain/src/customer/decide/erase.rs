@@ -1,5 +1,7 @@
 //! A person is forgotten: with this event the key of its personal fields is destroyed.
 
+use chrono::{DateTime, Utc};
+
 use super::guard;
 use super::new_event::NewEvent;
 use crate::Context;
@@ -20,6 +22,13 @@ pub(super) fn decide(
     ])?;
     let event = CustomerEvent::Erased(Erased { ground: command.ground.clone() });
     Ok(vec![NewEvent { event, effective_at: context.now }])
+}
+
+/// The erasure of somebody who was erased before and is there again, as in a restored backup: it was decided then, and nothing
+/// that the backup tells of a time before it (a hold, a merge) can keep the data. None where the customer is erased.
+pub fn erased_again(customer: &Customer, ground: String, now: DateTime<Utc>) -> Option<NewEvent> {
+    let event = CustomerEvent::Erased(Erased { ground });
+    (!customer.erased).then_some(NewEvent { event, effective_at: now })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::new_event::NewEvent;
 use super::transition;
 use super::transition::form::Form;
 use super::transition::path;
-use super::{deal, guard};
-use crate::customer::command::{Override, Transition};
+use super::{change_details, deal, guard};
+use crate::customer::command::{ChangeDetails, Override};
 use crate::customer::event::{CustomerEvent, Moved};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
@@ -74,9 +74,10 @@ pub(super) fn decide(
         overrides,
         text: None,
     });
-    let details = deal::details(customer, &Transition::default(), stage);
-    let details = details.map(|details| deal::event(details, effective_at));
-    Ok([Some(NewEvent { event, effective_at }), details].into_iter().flatten().collect())
+    let room = transition::form::room(pipeline, from, stage);
+    let details = deal::details(customer, ChangeDetails::default(), stage, &room);
+    let details = change_details::beside_a_move(details, context);
+    Ok([event].into_iter().chain(details).map(|event| NewEvent { event, effective_at }).collect())
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod withdraw;
 
 pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
+pub use erase::erased_again;
 pub use guard::may_be_named;
 pub(in crate::customer) use guard::no_legal_hold;
 pub use merge::{PairEvents, merge, unmerge};

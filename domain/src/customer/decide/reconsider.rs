@@ -8,7 +8,10 @@ use super::new_event::NewEvent;
 use super::proof::{Proof, wanted_of_who_tells};
 use super::transition::unapproved;
 use super::{decide, guard};
-use crate::customer::command::{AddDocument, Command, Override, Reactivate, SuppliedEvidence, Transition};
+use crate::customer::command::{
+    AddDocument, Command, NewContact, Override, Reactivate, SuppliedEvidence, Transition,
+};
+use crate::customer::contact::{Contact, ContactKind};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Violation};
@@ -16,6 +19,8 @@ use crate::{Context, Personal};
 
 /// What stands in for a personal text: whether there was one is what conditions look at.
 const SOME_TEXT: &str = "…";
+/// What stands in for a credit code: one of the right form.
+const SOME_CREDIT_CODE: &str = "91330100799655058B";
 
 /// What a move said that does not stand in its own event.
 #[derive(Debug, Clone, Copy, Default)]
@@ -129,11 +134,33 @@ fn transition(event: &Moved, said: MoveContext<'_>, to: &str) -> Transition {
 /// Adds the details that a move brought along to its command.
 fn bring(command: &mut Transition, brought: &CustomerEvent) {
     let CustomerEvent::DetailsChanged(details) = brought else { return };
-    let profile = details.profile.as_ref();
-    command.postponed_until = profile.and_then(|profile| profile.postponed_until);
-    command.won_amount = profile.and_then(|profile| profile.won_amount.clone());
-    command.amount.clone_from(&details.amount);
+    let contact = |contact: &Contact| NewContact { kind: contact.kind, value: some_contact(contact.kind) };
     let names = details.field_names.iter().flatten();
     let fields: BTreeMap<_, _> = names.map(|name| (name.clone(), json!(SOME_TEXT))).collect();
-    command.fields = (!fields.is_empty()).then_some(fields);
+    let said = &mut command.details;
+    said.name = details.name.as_ref().map(|_| SOME_TEXT.to_owned());
+    said.source.clone_from(&details.source);
+    said.channel.clone_from(&details.channel);
+    said.contacts = details.contacts.as_ref().map(|all| all.iter().map(contact).collect());
+    said.tags.clone_from(&details.tags);
+    said.tier.clone_from(&details.tier);
+    said.amount.clone_from(&details.amount);
+    said.fields = (!fields.is_empty()).then_some(fields);
+    let Some(profile) = &details.profile else { return };
+    said.profile.credit_code = profile.credit_code.as_ref().map(|_| SOME_CREDIT_CODE.to_owned());
+    said.profile.texts = profile.texts.clone();
+    said.profile.contract = profile.contract;
+    said.profile.delivered_on = profile.delivered_on;
+    said.profile.postponed_until = profile.postponed_until;
+    said.profile.won_amount.clone_from(&profile.won_amount);
+    said.profile.satisfaction = profile.satisfaction;
+}
+
+fn some_contact(kind: ContactKind) -> String {
+    let some = match kind {
+        ContactKind::Phone => "+8613800138000",
+        ContactKind::Email => "somebody@example.com",
+        ContactKind::Wechat => SOME_TEXT,
+    };
+    some.to_owned()
 }

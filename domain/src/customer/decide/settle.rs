@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::new_event::NewEvent;
 use super::proof::Proof;
-use super::transition::form::{Form, unmet_form};
+use super::transition::form::{self, Form, unmet_form};
 use super::transition::path;
-use super::{deal, guard};
-use crate::customer::command::{Decision, Settle, Transition};
+use super::{change_details, deal, guard};
+use crate::customer::command::{ChangeDetails, Decision, NewProfile, Settle};
 use crate::customer::event::{
     CustomerEvent, Moved, TransitionApproved, TransitionExpired, TransitionRejected, TransitionWithdrawn,
 };
@@ -191,16 +191,18 @@ fn approve(
         overrides: Vec::new(),
         text: None,
     });
-    let facts = Transition {
+    let profile = NewProfile {
         postponed_until: asked.postponed_until,
         won_amount: asked.won_amount.clone(),
-        ..Transition::default()
+        ..NewProfile::default()
     };
-    let details = deal::details(customer, &facts, pipeline.stage(&asked.to));
-    let details = details.map(|details| deal::event(details, effective_at));
+    let said = ChangeDetails { profile, ..ChangeDetails::default() };
+    let (stage, _) = into;
+    let details = deal::details(customer, said, stage, &form::room(pipeline, from, stage));
+    let details = change_details::beside_a_move(details, context);
     let approved = NewEvent { event: approved, effective_at: context.now };
-    let moved = NewEvent { event: moved, effective_at };
-    Ok([Some(approved), Some(moved), details].into_iter().flatten().collect())
+    let then = [moved].into_iter().chain(details).map(|event| NewEvent { event, effective_at });
+    Ok(std::iter::once(approved).chain(then).collect())
 }
 
 fn moved_at(request: &OpenRequest, customer: &Customer, context: &Context<'_>) -> DateTime<Utc> {

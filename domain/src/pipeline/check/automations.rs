@@ -48,7 +48,7 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
             found.push(dangling_reference(format!("{path}.trigger.stages[{n}]"), stage));
         }
     }
-    if let Trigger::StageEntered { also_in, .. } = &automation.trigger {
+    if let Trigger::StageEntered { also_in, .. } | Trigger::FieldDate { also_in, .. } = &automation.trigger {
         let unknown = also_in.iter().enumerate().filter(|(_, stage)| pipeline.stage(stage).is_none());
         found.extend(
             unknown.map(|(n, stage)| dangling_reference(format!("{path}.trigger.also_in[{n}]"), stage)),

@@ -69,7 +69,8 @@ fn field_date(reader: &mut Object<'_>) -> Option<Trigger> {
     let (field, offset_seconds) =
         (reader.needed("field", id), reader.needed("offset_seconds", signed_seconds));
     let stages = reader.list("stages", id);
-    Some(Trigger::FieldDate { field: field?, offset_seconds: offset_seconds?, stages })
+    let also_in = reader.list("also_in", id);
+    Some(Trigger::FieldDate { field: field?, offset_seconds: offset_seconds?, stages, also_in })
 }
 
 fn signal(reader: &mut Object<'_>) -> Option<Trigger> {

@@ -19,10 +19,15 @@ pub(super) struct Step {
 
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
-    Write { offset: u64, bytes: Vec<u8> },
+    Write {
+        offset: u64,
+        bytes: Vec<u8>,
+    },
     SetLength(u64),
     Sync,
     Unlink,
+    /// To this name.
+    Rename(String),
 }
 
 /// The steps of a record.
@@ -41,6 +46,7 @@ pub(super) fn steps(mut record: &[u8]) -> Vec<Step> {
             "T" => Operation::SetLength(offset),
             "S" => Operation::Sync,
             "U" => Operation::Unlink,
+            "R" => Operation::Rename(String::from_utf8(bytes.to_vec()).unwrap()),
             other => panic!("the recorder knows no {other}"),
         };
         steps.push(Step { file, operation });
@@ -98,6 +104,7 @@ impl Disk {
                 file.is_name_synced = true;
             }
             Operation::Unlink => file.is_unlinked = true,
+            Operation::Rename(name) => panic!("the log gives no file the name {name}"),
             other => file.unsynced.push(other.clone()),
         }
     }
@@ -154,7 +161,7 @@ fn apply(file: &mut Vec<u8>, operation: &Operation) {
             file[from..to].copy_from_slice(bytes);
         }
         Operation::SetLength(length) => file.resize(*length as usize, 0),
-        Operation::Sync | Operation::Unlink => {}
+        Operation::Sync | Operation::Unlink | Operation::Rename(_) => {}
     }
 }
 

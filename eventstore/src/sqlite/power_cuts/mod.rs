@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod disk;
+mod segments;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -193,6 +194,27 @@ async fn a_process_appends_and_notes_what_was_acknowledged() {
     std::process::exit(0);
 }
 
+/// What a test did with the files of a folder that is made for it, in a process of its own.
+fn steps_of(
+    test: &str,
+    place: &Path,
+    settings: impl IntoIterator<Item = (&'static str, String)>,
+) -> Vec<Step> {
+    let folder = place.parent().unwrap();
+    let (recorder, record) = (folder.join("recorder.so"), folder.join("record"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sqlite/power_cuts/recorder.c");
+    let mut compile = Command::new("cc");
+    compile.args(["-O1", "-shared", "-fPIC", "-o"]).arg(&recorder).arg(source).arg("-ldl");
+    assert!(compile.status().expect("a C compiler").success());
+    std::fs::create_dir(place).unwrap();
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", "--ignored", "--quiet", test]);
+    process.env("LD_PRELOAD", &recorder).env("RECORDER_FILE", &record).env(FOLDER, place);
+    let ran = process.envs(settings).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    disk::steps(&std::fs::read(record).unwrap())
+}
+
 /// What a process did, and the log that it left.
 struct Recorded {
     steps: Vec<Step>,
@@ -202,23 +224,10 @@ struct Recorded {
 impl Recorded {
     async fn of(seed: u64, is_careless: bool) -> Self {
         let folder = folder();
-        let (recorder, record) = (folder.path().join("recorder.so"), folder.path().join("record"));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sqlite/power_cuts/recorder.c");
-        let mut compile = Command::new("cc");
-        compile.args(["-O1", "-shared", "-fPIC", "-o"]).arg(&recorder).arg(source).arg("-ldl");
-        assert!(compile.status().expect("a C compiler").success());
         let place = folder.path().join("log");
-        std::fs::create_dir(&place).unwrap();
-        let mut process = Command::new(std::env::current_exe().unwrap());
-        process.args(["--exact", "--ignored", "--quiet", APPENDING]);
-        process.env("LD_PRELOAD", &recorder).env("RECORDER_FILE", &record).env(FOLDER, &place);
-        process.env(SEED, seed.to_string());
-        if is_careless {
-            process.env(CARELESS, "1");
-        }
-        let ran = process.output().unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
-        let steps = disk::steps(&std::fs::read(record).unwrap());
+        let seed = (SEED, seed.to_string());
+        let careless = is_careless.then(|| (CARELESS, "1".to_owned()));
+        let steps = steps_of(APPENDING, &place, [seed].into_iter().chain(careless));
         let steps = steps.into_iter().filter(|step| !step.file.ends_with("-shm")).collect();
         let store = opened(&place, false).await;
         let mut entries = BTreeMap::new();

@@ -2,7 +2,7 @@
  *
  * Loaded before the C library (LD_PRELOAD). RECORDER_FOLDER names the folder, RECORDER_FILE the file that takes the record: for
  * each operation a line `operation name offset length`, and after a write its bytes. The operations are W (write), T (set the length),
- * S (sync), U (unlink); the name of the folder itself is a dot. A sync is recorded and not carried out: what a power cut
+ * S (sync), U (unlink), R (rename, followed by the new name); the name of the folder itself is a dot. A sync is recorded and not carried out: what a power cut
  * leaves is made of the record (disk.rs).
  */
 #define _GNU_SOURCE
@@ -28,6 +28,7 @@ static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_fsync)(int);
 static int (*real_unlink)(const char *);
+static int (*real_rename)(const char *, const char *);
 
 __attribute__((constructor)) static void begin(void) {
     const char *name = getenv("RECORDER_FOLDER"), *file = getenv("RECORDER_FILE");
@@ -36,6 +37,7 @@ __attribute__((constructor)) static void begin(void) {
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate");
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_unlink = dlsym(RTLD_NEXT, "unlink");
+    real_rename = dlsym(RTLD_NEXT, "rename");
     if (name == NULL || file == NULL || realpath(name, folder) == NULL) return;
     folder_length = strlen(folder);
     record = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -130,25 +132,38 @@ int fsync(int fd) {
 
 int fdatasync(int fd) { return fsync(fd); }
 
-int unlink(const char *path) {
-    char real[4096], *slash;
-    pthread_mutex_lock(&turn);
-    const char *name = NULL;
-    /* The folder's real name, and the file's own: a link is not followed. */
+/* What a path names within the folder: the real name of its folder, and its own, since a link is not followed. */
+static const char *named(const char *path, char *real) {
     char copy[4096];
     snprintf(copy, sizeof copy, "%s", path);
-    slash = strrchr(copy, '/');
-    if (slash != NULL && slash != copy) {
-        *slash = '\0';
-        if (realpath(copy, real) != NULL && strlen(real) + strlen(slash + 1) + 2 < sizeof real) {
-            strcat(real, "/");
-            strcat(real, slash + 1);
-            name = within(real);
-        }
-    }
+    char *slash = strrchr(copy, '/');
+    if (slash == NULL || slash == copy) return NULL;
+    *slash = '\0';
+    if (realpath(copy, real) == NULL || strlen(real) + strlen(slash + 1) + 2 >= 4096) return NULL;
+    strcat(real, "/");
+    strcat(real, slash + 1);
+    return within(real);
+}
+
+int unlink(const char *path) {
+    char real[4096];
+    pthread_mutex_lock(&turn);
+    const char *name = named(path, real);
     int done = real_unlink(path);
     int error = errno;
     if (done == 0 && name != NULL) note('U', name, 0, NULL, 0);
+    pthread_mutex_unlock(&turn);
+    errno = error;
+    return done;
+}
+
+int rename(const char *from, const char *to) {
+    char real[4096], other[4096];
+    pthread_mutex_lock(&turn);
+    const char *name = named(from, real), *new_name = named(to, other);
+    int done = real_rename(from, to);
+    int error = errno;
+    if (done == 0 && name != NULL && new_name != NULL) note('R', name, 0, new_name, strlen(new_name));
     pthread_mutex_unlock(&turn);
     errno = error;
     return done;

@@ -35,7 +35,16 @@ pub(super) struct CardAttributes {
 #[derive(Debug, Default, Clone)]
 pub(super) struct TraitTable {
     numbers: HashMap<Arc<CardAttributes>, u32>,
-    sets: Vec<(Arc<CardAttributes>, CustomerVersion)>,
+    sets: Vec<TraitSet>,
+}
+
+/// What many cards have in common, as it is looked at.
+#[derive(Debug, Clone)]
+struct TraitSet {
+    traits: Arc<CardAttributes>,
+    version: CustomerVersion,
+    /// The tier as boards are ordered by it.
+    tier: Arc<str>,
 }
 
 impl TraitTable {
@@ -61,31 +70,27 @@ impl TraitTable {
         }
         // A card is about a hundred bytes: there is no room for more of them.
         let number = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+        let tier = value_order(traits.tier.as_deref(), None).0.into();
         let (traits, version) = (Arc::new(traits.clone()), traits.version());
-        self.sets.push((Arc::clone(&traits), version));
+        self.sets.push(TraitSet { traits: Arc::clone(&traits), version, tier });
         self.numbers.insert(traits, number);
         number
     }
 
     /// The set of a number.
     pub(super) fn of(&self, number: usize) -> &CardAttributes {
-        &self.sets[number].0
+        &self.sets[number].traits
     }
 
     /// Whether who has this set passes a filter, apart from who sees it.
     pub(super) fn passes(&self, number: usize, filter: &CohortFilter) -> bool {
-        let (_, version) = &self.sets[number];
+        let version = &self.sets[number].version;
         versions::passes(std::slice::from_ref(version), Micros::MAX, filter)
     }
 
-    /// Where the tier of each set stands among all tiers, by the set's number.
-    pub(super) fn tier_ranks(&self) -> Vec<usize> {
-        let of_traits: Vec<String> =
-            self.sets.iter().map(|(traits, _)| value_order(traits.tier.as_deref(), None).0).collect();
-        let mut tiers = of_traits.clone();
-        tiers.sort_unstable();
-        tiers.dedup();
-        of_traits.iter().map(|tier| tiers.partition_point(|other| other < tier)).collect()
+    /// The tier of who has this set, as boards are ordered by it: those without one come last.
+    pub(super) fn tier(&self, number: usize) -> Arc<str> {
+        Arc::clone(&self.sets[number].tier)
     }
 }
 

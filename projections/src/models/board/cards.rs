@@ -11,9 +11,11 @@ use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
 use super::as_of::names_then;
+use super::card_order::{CardKey, CardOrder};
 use super::customer::Customer;
 use super::expected_close::ExpectedClose;
-use super::places::{CardPage, Place, Places, read_cursor};
+use super::next_contacts::NextContacts;
+use super::places::{CardPage, Place, Places};
 use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::read_customer;
 use super::snapshot::BoardSnapshot;
@@ -42,8 +44,8 @@ pub struct BoardQuery {
     pub cursor: Option<String>,
     /// How many cards a stage shows at most.
     pub limit: usize,
-    /// Whether the most valuable come first, instead of those who have been there longest.
-    pub by_value: bool,
+    /// The order of the cards. When customers are due to be contacted next is known of now alone.
+    pub order: CardOrder,
 }
 
 impl BoardQuery {
@@ -53,10 +55,10 @@ impl BoardQuery {
     /// [`crate::ProjectionError::BadCursor`].
     pub(super) fn pages(&self) -> Result<impl Fn(&str) -> CardPage> {
         let cursor = self.cursor.as_deref().filter(|_| self.stage.is_some());
-        let after = cursor.map(read_cursor).transpose()?;
+        let after = cursor.map(|cursor| CardKey::read(cursor, self.order)).transpose()?;
         Ok(move |stage: &str| {
             let is_shown = self.stage.as_deref().is_none_or(|wanted| wanted == stage);
-            CardPage { limit: if is_shown { self.limit } else { 0 }, after, by_value: self.by_value }
+            CardPage { limit: if is_shown { self.limit } else { 0 }, after: after.clone(), order: self.order }
         })
     }
 }
@@ -137,7 +139,7 @@ pub struct StageCards {
     /// How many have each sub-status: those of the definition in its order, then others that somebody has, then null. Empty
     /// for a stage without any.
     pub sub_statuses: Vec<SubStatusCount>,
-    /// The first cards, oldest stay first.
+    /// The first cards, in the order asked for.
     pub cards: Vec<CardReport>,
     /// Where the next cards begin; null at the end.
     pub next_cursor: Option<String>,
@@ -178,6 +180,17 @@ impl BoardSnapshot {
         query: &BoardQuery,
         name: StageNaming<'_>,
     ) -> Result<BoardReport> {
+        self.cards_of_all(pipeline, query, &NextContacts::new(), name).await
+    }
+
+    /// The same, where it is known when customers are due to be contacted next.
+    pub(super) async fn cards_of_all(
+        &mut self,
+        pipeline: &Pipeline,
+        query: &BoardQuery,
+        contacts: &NextContacts,
+        name: StageNaming<'_>,
+    ) -> Result<BoardReport> {
         let snapshot = &mut self.0;
         let page_of = query.pages()?;
         let index = kept_pasts::load(snapshot, &pipeline.key, &query.at).await?;
@@ -186,7 +199,8 @@ impl BoardSnapshot {
         let reached = CohortFilter { among, visibility, ..CohortFilter::default() };
         let (until, known) = (query.at.micros(), snapshot.known(&query.at));
         let reached = Population::of(snapshot, &reached, until, known, None).await?;
-        let places = index.places(until, &query.filter, |customer| reached.holds(customer), page_of);
+        let seen = |customer| reached.holds(customer);
+        let places = index.places((until, contacts), &query.filter, seen, page_of);
         report(snapshot, pipeline, query, places, name).await
     }
 }

@@ -25,6 +25,24 @@ pub struct ExpectedClose {
     pub last_reason: Option<String>,
 }
 
+/// When a deal was expected to close at an instant, and how far that had slipped by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CloseThen {
+    /// The day.
+    pub(crate) on: NaiveDate,
+    /// The day that was expected first.
+    pub(crate) original: NaiveDate,
+    /// How often it had been put off.
+    pub(crate) pushes: u32,
+}
+
+impl CloseThen {
+    /// By how many days it had been put off since the first: negative where it was earlier.
+    pub(crate) fn pushed_days(&self) -> i64 {
+        (self.on - self.original).num_days()
+    }
+}
+
 /// What is kept of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KnownClose {
@@ -46,9 +64,10 @@ impl KnownClose {
         }
     }
 
-    /// The day; none where it was withdrawn.
-    pub(super) fn on(&self) -> Option<NaiveDate> {
-        self.said.on()
+    /// As it is kept of the past; none where it was withdrawn.
+    pub(super) fn kept(&self) -> Option<CloseThen> {
+        let Self { said, .. } = self;
+        Some(CloseThen { on: said.on()?, original: said.original, pushes: said.pushes })
     }
 
     /// Nobody expects it any more.

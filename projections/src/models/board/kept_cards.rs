@@ -7,8 +7,10 @@ use uuid::Uuid;
 use waymark_domain::{Pipeline, ProfileField};
 
 use super::card_index::{CardCache, CardIndex, PresentCard};
+use super::card_order::CardOrder;
 use super::card_traits::CardAttributes;
 use super::cards::{BoardQuery, BoardReport, StageNaming, report};
+use super::next_contacts::NextContacts;
 use super::row::{money_of, owner_of};
 use super::snapshot::BoardSnapshot;
 use super::statements::{CARDS_OF, CARDS_OF_SOME};
@@ -44,16 +46,22 @@ impl PipelineSnapshot {
     ) -> Result<BoardReport> {
         let Self { mut kept, mut board } = self;
         // Who is among some customers, no set of traits tells.
-        if !query.now || query.filter.among.is_some() {
+        let is_by_contact = query.now && query.order == CardOrder::NextContact;
+        if !query.now || query.filter.among.is_some() && !is_by_contact {
             drop(kept);
             return board.cards(pipeline, query, name).await;
         }
         let page_of = query.pages()?;
         kept.follow(&mut board.0, &pipeline.key).await?;
+        if is_by_contact {
+            kept.index.follow_contacts(&mut board.0).await?;
+            CardIndex::kept(&board.0.sources).weigh(board.0.tenant, &pipeline.key, &kept);
+        }
         // Clocks may differ by some minutes: of somebody who moved after the instant that counts as now the history tells.
-        if kept.index.has_moved_after(query.at.micros()) {
+        if query.filter.among.is_some() || kept.index.has_moved_after(query.at.micros()) {
+            let contacts = if is_by_contact { kept.index.contacts.due.clone() } else { NextContacts::new() };
             drop(kept);
-            return board.cards(pipeline, query, name).await;
+            return board.cards_of_all(pipeline, query, &contacts, name).await;
         }
         let places = kept.index.places(&query.filter, page_of);
         drop(kept);

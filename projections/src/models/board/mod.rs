@@ -4,6 +4,7 @@
 mod approvals;
 pub(crate) mod as_of;
 pub(crate) mod card_index;
+mod card_order;
 mod card_traits;
 mod cards;
 mod customer;
@@ -14,6 +15,7 @@ pub(crate) mod field_values;
 mod fold;
 mod found_by;
 mod kept_cards;
+mod kept_contacts;
 mod kept_list;
 mod kept_pasts;
 mod kept_versions;
@@ -21,6 +23,7 @@ mod list;
 mod list_filter;
 pub(crate) mod list_index;
 mod mark_index;
+mod next_contacts;
 mod owned;
 mod past;
 #[cfg(test)]
@@ -50,10 +53,12 @@ use tables::TABLES;
 
 pub use approvals::{ApprovalFilter, ApprovalReport, ModelReport, ProposalReport};
 pub use as_of::{CustomerAsOf, RulesAsOf, RulesThen};
+pub use card_order::CardOrder;
 pub use cards::{
     BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, StageNaming, SubStatusCount,
 };
 pub use duplicates::{SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport};
+pub(crate) use expected_close::CloseThen;
 pub use expected_close::ExpectedClose;
 pub use kept_cards::PipelineSnapshot;
 pub use kept_list::ListSnapshot;

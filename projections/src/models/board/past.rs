@@ -14,7 +14,7 @@ use waymark_domain::customer::event::{CustomerEvent, Money, Recorded};
 use waymark_domain::customer::timeline::Journeys;
 
 use super::customer::{Card, Customer, TrackedAttributes};
-use super::expected_close::KnownClose;
+use super::expected_close::{CloseThen, KnownClose};
 use super::tables::VersionRow;
 use crate::error::Result;
 use crate::log::history::{JourneyChange, PositionedMove, journeys, position_moves};
@@ -29,7 +29,7 @@ pub(super) struct TrackedState {
     postponed_until: Option<NaiveDate>,
     deal: (Option<NaiveDate>, Option<Money>),
     sub_statuses: BTreeMap<String, String>,
-    expected_close: Option<NaiveDate>,
+    expected_close: Option<CloseThen>,
 }
 
 impl Customer {
@@ -42,7 +42,7 @@ impl Customer {
             postponed_until: self.profile.postponed_until,
             deal: self.profile.deal(),
             sub_statuses: self.sub_statuses(),
-            expected_close: self.profile.expected_close.as_ref().and_then(KnownClose::on),
+            expected_close: self.profile.expected_close.as_ref().and_then(KnownClose::kept),
         }
     }
 }

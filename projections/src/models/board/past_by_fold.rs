@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use uuid::Uuid;
 use waymark_domain::Pipeline;
 
+use super::card_order::{CardKey, CardOrder};
 use super::cards::{BoardQuery, BoardReport, StageNaming, report};
 use super::found_by::value_order;
 use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, middle};
@@ -70,23 +70,30 @@ async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &Board
         });
     }
     let of_stage = |(stage, here): (String, Vec<Place>)| {
-        let page = page_of(&stage);
-        (stage, StagePlaces::of(here, page))
+        let places = StagePlaces::of(here, &page_of(&stage));
+        (stage, places)
     };
     Ok(Places { by_stage: by_stage.into_iter().map(of_stage).collect(), not_started })
 }
 
 impl Place {
-    /// Its place in the order of entries.
-    fn order(&self) -> (Micros, Uuid) {
-        (self.entered, self.customer)
+    /// Its place in an order; nothing is known here of when anybody is due to be contacted.
+    fn key(&self, order: CardOrder) -> CardKey {
+        let (tier, amount) = value_order(self.tier.as_deref(), self.amount.as_ref());
+        let (tier, value) = match order {
+            CardOrder::Entered => (None, 0),
+            CardOrder::Value => (Some(tier.into()), amount),
+            CardOrder::Amount => (None, amount),
+            CardOrder::NextContact => (None, Micros::MAX),
+        };
+        CardKey { tier, value, entered: self.entered, customer: self.customer }
     }
 }
 
 impl StagePlaces {
     /// Of everybody who stands there, in any order.
-    fn of(mut here: Vec<Place>, page: CardPage) -> Self {
-        here.sort_unstable_by_key(Place::order);
+    fn of(mut here: Vec<Place>, page: &CardPage) -> Self {
+        here.sort_unstable_by_key(|place| (place.entered, place.customer));
         let mut figures = StageFigures { middle: middle(&here, |place| place.entered), ..Default::default() };
         for place in &here {
             figures.count_in(place.sub_status.as_ref(), place.version, 1);
@@ -97,18 +104,10 @@ impl StagePlaces {
         if page.limit == 0 {
             return Self { figures, ..Self::default() };
         }
-        if page.by_value {
-            // A stable sort: of equal value, those who have been there longest come first.
-            here.sort_by_cached_key(|place| value_order(place.tier.as_deref(), place.amount.as_ref()));
-        }
-        let begin = match page.after {
-            None => 0,
-            Some(after) if page.by_value => {
-                here.iter().position(|place| place.order() == after).map_or(0, |n| n + 1)
-            }
-            Some(after) => here.partition_point(|place| place.order() <= after),
-        };
-        here.drain(..begin);
-        Self::page(figures, here.into_iter(), page.limit)
+        let mut keyed: Vec<(CardKey, Place)> =
+            here.into_iter().map(|place| (place.key(page.order), place)).collect();
+        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        keyed.retain(|(key, _)| page.after.as_ref().is_none_or(|after| key > after));
+        Self::page(figures, keyed.into_iter(), page)
     }
 }

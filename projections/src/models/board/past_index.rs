@@ -9,8 +9,10 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use waymark_domain::customer::event::Money;
 
+use super::card_order::{CardKey, CardOrder};
 use super::card_traits::{CardAttributes, TraitTable};
 use super::found_by::amount_order;
+use super::next_contacts::NextContacts;
 use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, first_after};
 use super::versions::{CustomerVersion, CustomerVersions};
 use crate::models::kept::{RowsId, TenantCache, Weigh};
@@ -76,12 +78,6 @@ enum Stands {
 struct Standing<'a> {
     customer: Uuid,
     span: &'a Span,
-}
-
-impl Standing<'_> {
-    fn order(&self) -> (Micros, Uuid) {
-        (self.span.entered, self.customer)
-    }
 }
 
 impl PastIndex {
@@ -205,9 +201,10 @@ impl PastIndex {
     }
 
     /// Where everybody stood at an instant, of those who pass a filter and are reached; of each stage a page of its cards.
+    /// `contacts` says when they are due to be contacted next, where the instant is now.
     pub(super) fn places(
         &self,
-        at: Micros,
+        (at, contacts): (Micros, &NextContacts),
         filter: &CohortFilter,
         is_reached: impl Fn(Uuid) -> bool,
         page_of: impl Fn(&str) -> CardPage,
@@ -235,28 +232,30 @@ impl PastIndex {
         let mut by_stage = BTreeMap::new();
         for (stage, here) in (0..).zip(here).filter(|(_, here)| !here.is_empty()) {
             let stage = self.stages.text(stage);
-            by_stage.insert(stage.to_owned(), self.stage(here, page_of(stage)));
+            by_stage.insert(stage.to_owned(), self.stage(here, contacts, &page_of(stage)));
         }
         Places { by_stage, not_started }
     }
 
     /// The figures of those who stood in a stage, and a page of them.
-    fn stage(&self, mut here: Vec<Standing<'_>>, page: CardPage) -> StagePlaces {
+    fn stage(&self, here: Vec<Standing<'_>>, contacts: &NextContacts, page: &CardPage) -> StagePlaces {
         let figures = self.figures(&here);
         if page.limit == 0 {
             return StagePlaces { figures, ..StagePlaces::default() };
         }
-        let first = if page.by_value {
-            let ranks = self.traits.tier_ranks();
-            let value = |one: &Standing<'_>| {
-                (ranks[one.span.traits as usize], amount_order(one.span.amount), one.order())
+        let key = |one: &Standing<'_>| {
+            let Standing { customer, span } = *one;
+            let amount = || amount_order(span.amount);
+            let (tier, value) = match page.order {
+                CardOrder::Entered => (None, 0),
+                CardOrder::Value => (Some(self.traits.tier(span.traits as usize)), amount()),
+                CardOrder::Amount => (None, amount()),
+                CardOrder::NextContact => (None, contacts.get(&customer).copied().unwrap_or(Micros::MAX)),
             };
-            first_after(here, page, Standing::order, value)
-        } else {
-            here.retain(|one| page.after.is_none_or(|after| one.order() > after));
-            first_after(here, CardPage { after: None, ..page }, Standing::order, Standing::order)
+            CardKey { tier, value, entered: span.entered, customer }
         };
-        StagePlaces::page(figures, first.into_iter().map(|one| self.place(&one)), page.limit)
+        let first = first_after(here, page, key);
+        StagePlaces::page(figures, first.map(|(key, one)| (key, self.place(&one))), page)
     }
 
     fn figures(&self, here: &[Standing<'_>]) -> StageFigures {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
 
+use super::card_order::{CardKey, CardOrder};
 use super::report::MoneyReport;
-use crate::error::{ProjectionError, Result};
 use crate::stats::{Micros, quantile, seconds};
 
 /// Where a customer stands.
@@ -57,22 +57,26 @@ pub(super) struct StageFigures {
 }
 
 /// Which cards of a stage are shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct CardPage {
     /// How many at most; 0 shows none.
     pub(super) limit: usize,
-    /// After which one.
-    pub(super) after: Option<(Micros, Uuid)>,
-    /// Whether the most valuable come first, instead of those who have been there longest.
-    pub(super) by_value: bool,
+    /// After which place in the order.
+    pub(super) after: Option<CardKey>,
+    /// In which order.
+    pub(super) order: CardOrder,
 }
 
 impl StagePlaces {
-    /// Of the places after the cursor, in the order asked for.
-    pub(super) fn page(figures: StageFigures, mut rest: impl Iterator<Item = Place>, limit: usize) -> Self {
-        let page: Vec<Place> = rest.by_ref().take(limit).collect();
-        let has_more = rest.next().is_some();
-        let next_cursor = page.last().filter(|_| has_more).map(Place::cursor);
+    /// Of the places after where the page begins, in the order asked for.
+    pub(super) fn page(
+        figures: StageFigures,
+        mut rest: impl Iterator<Item = (CardKey, Place)>,
+        asked: &CardPage,
+    ) -> Self {
+        let (keys, page): (Vec<CardKey>, Vec<Place>) = rest.by_ref().take(asked.limit).unzip();
+        let last = keys.last().filter(|_| rest.next().is_some());
+        let next_cursor = last.map(|last| last.cursor(asked.order));
         Self { figures, page, next_cursor }
     }
 }
@@ -120,37 +124,23 @@ pub(super) fn middle<T>(sorted: &[T], entered: impl Fn(&T) -> Micros) -> Vec<Mic
     sorted.get(below..above.min(sorted.len())).unwrap_or_default().iter().map(entered).collect()
 }
 
-/// The first of some things in an order, after the one that a page begins after, if it is among them. There is one more of
-/// them than the page takes where there are more.
-pub(super) fn first_after<T, K: Ord>(
+/// The first of some things by their keys, after the one that a page begins after. There is one more of them than the page takes
+/// where there are more.
+pub(super) fn first_after<T>(
     mut things: Vec<T>,
-    page: CardPage,
-    entry: impl Fn(&T) -> (Micros, Uuid),
-    order: impl Fn(&T) -> K,
-) -> Vec<T> {
-    let after = page.after.and_then(|after| things.iter().find(|thing| entry(thing) == after)).map(&order);
-    if let Some(after) = after {
-        things.retain(|thing| order(thing) > after);
+    page: &CardPage,
+    key: impl Fn(&T) -> CardKey,
+) -> impl Iterator<Item = (CardKey, T)> {
+    if let Some(after) = &page.after {
+        things.retain(|thing| key(thing) > *after);
     }
     if page.limit < things.len() {
-        things.select_nth_unstable_by_key(page.limit, &order);
+        things.select_nth_unstable_by_key(page.limit, &key);
         things.truncate(page.limit + 1);
     }
-    things.sort_unstable_by_key(order);
-    things
-}
-
-impl Place {
-    fn cursor(&self) -> String {
-        format!("{}.{}", self.entered, self.customer.simple())
-    }
-}
-
-/// The order of the card that a page begins after.
-pub(super) fn read_cursor(cursor: &str) -> Result<(Micros, Uuid)> {
-    let parts = cursor.split_once('.').ok_or(ProjectionError::BadCursor)?;
-    let entered = parts.0.parse().map_err(|_| ProjectionError::BadCursor)?;
-    Ok((entered, Uuid::parse_str(parts.1).map_err(|_| ProjectionError::BadCursor)?))
+    let mut keyed: Vec<(CardKey, T)> = things.into_iter().map(|thing| (key(&thing), thing)).collect();
+    keyed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    keyed.into_iter()
 }
 
 #[cfg(test)]

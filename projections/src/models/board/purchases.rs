@@ -193,8 +193,8 @@ pub(crate) async fn load(
 fn merged(accounts: &HashMap<Uuid, Account>, customer: Uuid) -> Account {
     let mut joined = Account::default();
     let (mut waiting, mut seen) = (vec![customer], BTreeSet::new());
-    while let Some(next) = waiting.pop().filter(|next| seen.insert(*next)) {
-        let Some(account) = accounts.get(&next) else { continue };
+    while let Some(next) = waiting.pop() {
+        let Some(account) = accounts.get(&next).filter(|_| seen.insert(next)) else { continue };
         joined.join(account.clone());
         waiting.extend(&account.absorbed);
     }
@@ -299,7 +299,10 @@ impl BoardSnapshot {
         let known = snapshot.known(at);
         let mut account = Account::default();
         let (mut waiting, mut seen) = (vec![customer], BTreeSet::new());
-        while let Some(next) = waiting.pop().filter(|next| seen.insert(*next)) {
+        while let Some(next) = waiting.pop() {
+            if !seen.insert(next) {
+                continue;
+            }
             let mut one = Account::default();
             let values = values![snapshot.tenant.0, snapshot.generation, next, known];
             for row in &snapshot.transaction.rows(PURCHASES_OF, &values).await? {

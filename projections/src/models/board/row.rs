@@ -152,6 +152,7 @@ impl Customer {
         let (amount, currency) = money_columns(self.traits.amount.as_ref());
         let (contract_end, won) = self.profile.deal();
         let (won_amount, won_currency) = money_columns(won.as_ref());
+        let close = self.profile.expected_close.as_ref().and_then(KnownClose::kept);
         let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
         Ok(VersionRow {
             customer: self.id,
@@ -173,7 +174,9 @@ impl Customer {
             won_amount,
             won_currency,
             sub_statuses: Json::of(&self.sub_statuses())?,
-            expected_close: day(self.profile.expected_close.as_ref().and_then(KnownClose::on)),
+            expected_close: day(close.map(|close| close.on)),
+            close_original: day(close.map(|close| close.original)),
+            close_pushes: close.map_or(0, |close| close.pushes),
         })
     }
 }

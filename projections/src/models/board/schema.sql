@@ -134,8 +134,10 @@ CREATE TABLE IF NOT EXISTS board_past (
     won_currency TEXT,
     -- The sub-status of each journey that has one, as JSON.
     sub_statuses     TEXT    NOT NULL,
-    -- The day on which the deal is expected to close, as YYYY-MM-DD.
+    -- The day on which the deal is expected to close and the one said first, as YYYY-MM-DD, and how often it was put off.
     expected_close TEXT,
+    close_original TEXT,
+    close_pushes INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, position, effective_at)
 ) WITHOUT ROWID;
 

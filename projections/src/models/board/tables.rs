@@ -118,6 +118,8 @@ table! {
             won_currency: Option<String>,
             sub_statuses: Json,
             expected_close: Option<String>,
+            close_original: Option<String>,
+            close_pushes: u32,
         }
         texts { industry, region, company_size }
     }

@@ -8,6 +8,7 @@ use waymark_domain::customer::event::Money;
 use waymark_domain::{Owner, ProfileTexts};
 use waymark_eventstore::Position;
 
+use super::expected_close::CloseThen;
 use super::row::{money_of, owner_of};
 use super::tables::VersionRow;
 use crate::error::Result;
@@ -41,8 +42,8 @@ pub(crate) struct CustomerVersion {
     pub(crate) won: Option<Money>,
     /// The sub-status of each journey that has one, by the journey.
     pub(crate) sub_statuses: BTreeMap<String, String>,
-    /// The day on which the deal is expected to close.
-    pub(crate) expected_close: Option<NaiveDate>,
+    /// When the deal is expected to close.
+    pub(crate) expected_close: Option<CloseThen>,
 }
 
 /// Every customer's pasts in the order of (instant, position).
@@ -72,7 +73,11 @@ impl CustomerVersion {
             contract_end: day(row.contract_end),
             won: money_of(row.won_amount, row.won_currency),
             sub_statuses: row.sub_statuses.parse()?,
-            expected_close: day(row.expected_close),
+            expected_close: day(row.expected_close).map(|on| CloseThen {
+                on,
+                original: day(row.close_original).unwrap_or(on),
+                pushes: row.close_pushes,
+            }),
         })
     }
 }

@@ -37,16 +37,38 @@ pub(crate) async fn seen(snapshot: &mut Snapshot, visibility: &Visibility) -> Re
             break;
         }
     }
-    let goes_on_as = |customer: &Uuid| {
-        let mut now = *customer;
-        // Each merge leads on to a customer that was not merged before it, so they end.
-        while let Some(survivor) = merged.get(&now) {
-            now = *survivor;
-        }
-        now
-    };
-    let with_their_survivors: Vec<Uuid> =
-        merged.keys().filter(|customer| seen.contains(&goes_on_as(customer))).copied().collect();
-    seen.extend(with_their_survivors);
+    add_merged(&mut seen, &mut merged);
     Ok(Some(seen))
+}
+
+/// Adds those that were merged into one that is seen, or into one of these. Each is followed once, so that this ends even where a
+/// log that was tampered with leads back to where it began; of such a circle nobody is seen.
+fn add_merged(seen: &mut HashSet<Uuid>, merged: &mut HashMap<Uuid, Uuid>) {
+    let (all, mut way): (Vec<Uuid>, _) = (merged.keys().copied().collect(), Vec::new());
+    for first in all {
+        let mut now = first;
+        while let Some(survivor) = merged.remove(&now) {
+            way.push(now);
+            now = survivor;
+        }
+        match seen.contains(&now) {
+            true => seen.extend(way.drain(..)),
+            false => way.clear(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_merged_is_seen_with_the_survivor_and_a_circle_of_merges_ends() {
+        let ids = |ids: &[u128]| ids.iter().copied().map(Uuid::from_u128).collect::<HashSet<_>>();
+        let merges = [(2, 1), (3, 2), (4, 3), (5, 9), (6, 7), (7, 8), (8, 6), (10, 6), (11, 11)];
+        let merged = merges.map(|(one, into)| (Uuid::from_u128(one), Uuid::from_u128(into)));
+        let mut seen = ids(&[1, 20]);
+        add_merged(&mut seen, &mut merged.into());
+        assert_eq!(seen, ids(&[1, 2, 3, 4, 20]));
+    }
 }

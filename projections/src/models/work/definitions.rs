@@ -69,7 +69,7 @@ pub(super) struct Definitions {
 }
 
 /// Whether a version of any pipeline was published or withdrawn, or anything else was said of pipelines, between two positions.
-pub(super) async fn has_published(
+pub(crate) async fn has_published(
     store: &dyn EventStore,
     tenant: TenantId,
     (after, until): (Position, Position),

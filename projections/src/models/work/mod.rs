@@ -5,7 +5,7 @@
 //! the customer's history when the time has come, so a row too many costs a look and a row too few cannot be, because
 //! every event of the customer and every publication writes its rows again.
 
-mod definitions;
+pub(crate) mod definitions;
 mod fold;
 mod kept_standings;
 mod message_id;

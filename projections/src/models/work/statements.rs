@@ -20,5 +20,6 @@ pub(crate) const STANDINGS_ALL: &str = include_str!("standings_all.sql");
 pub(crate) const STANDINGS_AMONG: &str = include_str!("standings_among.sql");
 pub(crate) const STANDING: &str = include_str!("standing.sql");
 pub(crate) const NEXT_CONTACTS: &str = include_str!("next_contacts.sql");
+pub(crate) const NEXT_CONTACTS_ALL: &str = include_str!("next_contacts_all.sql");
 pub(crate) const NAMES_AMONG: &str = include_str!("names_among.sql");
 pub(crate) const MESSAGES_PAGE: &str = include_str!("messages.sql");

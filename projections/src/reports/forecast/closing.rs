@@ -10,6 +10,7 @@ use waymark_domain::customer::event::Money;
 
 use super::weighted;
 use crate::board::MoneyReport;
+use crate::models::board::CloseThen;
 use crate::reports::money::{add, money, rounded_money};
 use crate::stats::{Micros, sum_of_any};
 
@@ -76,12 +77,36 @@ pub struct CloseForecast {
     pub expected: Option<f64>,
     /// What of their amounts is expected, by currency; empty where `expected` is null.
     pub expected_amounts: Vec<MoneyReport>,
+    /// How far their days have slipped.
+    pub slips: SlipReport,
+}
+
+/// How far the days on which deals are expected to close have slipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SlipReport {
+    /// How many of the deals have been put off at least once.
+    pub deals: usize,
+    /// How often they have been put off to a later day. A wrong day that was corrected is no push.
+    pub pushes: u64,
+    /// By how many days they are expected later than was said of each first; one that was brought forward since counts against it.
+    #[schema(example = 31)]
+    pub pushed_days: i64,
+}
+
+impl SlipReport {
+    fn of<'a>(closes: impl Iterator<Item = &'a CloseThen>) -> Self {
+        closes.filter(|close| close.pushes > 0).fold(Self::default(), |slips, close| Self {
+            deals: slips.deals + 1,
+            pushes: slips.pushes + u64::from(close.pushes),
+            pushed_days: slips.pushed_days + close.pushed_days(),
+        })
+    }
 }
 
 /// An open deal as the periods look at it.
 pub(super) struct Closing<'a> {
-    /// The day on which it is expected to close.
-    pub(super) on: Option<NaiveDate>,
+    /// When it is expected to close.
+    pub(super) close: Option<CloseThen>,
     /// What it may be worth.
     pub(super) amount: Option<&'a Money>,
     /// The probability that it is won within a horizon.
@@ -97,7 +122,7 @@ pub(super) fn by_period<'a>(
     let mut periods: BTreeMap<NaiveDate, (NaiveDate, Vec<Closing<'a>>)> = BTreeMap::new();
     let mut unsaid = Vec::new();
     for deal in deals {
-        match deal.on.and_then(|on| length.around(on)) {
+        match deal.close.and_then(|close| length.around(close.on)) {
             Some((first, next)) => periods.entry(first).or_insert((next, Vec::new())).1.push(deal),
             None => unsaid.push(deal),
         }
@@ -139,6 +164,7 @@ fn of(deals: &[Closing<'_>], horizon: Option<Micros>) -> CloseForecast {
         amounts: money(amounts),
         expected: chances.map(sum_of_any),
         expected_amounts: rounded_money(expected_amounts),
+        slips: SlipReport::of(deals.iter().filter_map(|deal| deal.close.as_ref())),
     }
 }
 
@@ -172,12 +198,18 @@ mod tests {
         let at = "2026-11-30T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
         let worth = Money { amount: Decimal::new(100_000, 2), currency: "CNY".to_owned() };
         // One in a hundred for each day that is left.
-        let deal = |on: Option<&str>| Closing {
-            on: on.map(day),
+        let deal = |(on, original, pushes): (&str, &str, u32)| Closing {
+            close: (!on.is_empty()).then(|| CloseThen { on: day(on), original: day(original), pushes }),
             amount: Some(&worth),
             probability: Box::new(|horizon| horizon as f64 / DAY as f64 / 100.0),
         };
-        let days = [Some("2026-12-24"), None, Some("2026-11-30"), Some("2026-10-31"), Some("2026-12-01")];
+        let days = [
+            ("2026-12-24", "2026-11-24", 2),
+            ("", "", 0),
+            ("2026-11-30", "2026-11-30", 0),
+            ("2026-10-31", "2026-10-01", 1),
+            ("2026-12-01", "2026-12-11", 0),
+        ];
         let found = by_period(days.into_iter().map(deal), ClosePeriod::Month, at);
         let told: Vec<_> = found
             .iter()
@@ -196,5 +228,9 @@ mod tests {
             ]
         );
         assert_eq!(found[2].amounts[0].amount, "2000.00");
+        // Of December's two one was put off twice, by 30 days; the other one was brought forward alone.
+        let slips: Vec<_> = found.iter().map(|one| one.slips).collect();
+        let slip = |deals, pushes, pushed_days| SlipReport { deals, pushes, pushed_days };
+        assert_eq!(slips, [slip(1, 1, 30), slip(0, 0, 0), slip(1, 2, 30), slip(0, 0, 0)]);
     }
 }

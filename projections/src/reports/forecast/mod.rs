@@ -34,7 +34,7 @@ use closing::{Closing, by_period};
 use deals::{Deal, Deals, configured, past_of};
 
 pub use back_test::{BackTestPoint, BackTestQuery, BackTestReport, Knowledge};
-pub use closing::{CloseForecast, ClosePeriod};
+pub use closing::{CloseForecast, ClosePeriod, SlipReport};
 pub use naive::NaiveReport;
 pub use score::CalibrationBin;
 
@@ -234,7 +234,7 @@ impl ForecastReport {
         };
         let amounts = deals.open.iter().map(|deal| then(deal)?.amount.clone()).collect();
         let closing = deals.open.iter().map(|deal| Closing {
-            on: then(deal).and_then(|then| then.expected_close),
+            close: then(deal).and_then(|then| then.expected_close),
             amount: then(deal).and_then(|then| then.amount.as_ref()),
             probability: Box::new(|horizon| deals.probability(deal, horizon)),
         });

@@ -78,8 +78,13 @@ impl<'a> ReportInput<'a> {
 
     /// What a customer was like at the instant asked about.
     pub(crate) fn past(&self, customer: Uuid) -> Option<&CustomerVersion> {
+        self.past_at(customer, self.until())
+    }
+
+    /// What a customer was like at an instant.
+    pub(super) fn past_at(&self, customer: Uuid, at: Micros) -> Option<&CustomerVersion> {
         let past = self.pasts.get(&customer)?;
-        versions::at(past, self.until()).or(past.first())
+        versions::at(past, at).or(past.first())
     }
 
     pub(super) fn owner(&self, customer: Uuid) -> Option<OwnerReport> {

@@ -66,7 +66,8 @@ pub struct Neglected {
 /// Open customers that nobody looks after.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct LeakReport {
-    /// Customers in stages of types open and partial at the instant asked about.
+    /// Customers in stages of types open and partial at the window's end: at the instant asked about, where no earlier end was
+    /// given.
     pub open: usize,
     /// Those without a contact ahead and without activity for more than `silence_seconds`.
     pub leaking: usize,
@@ -106,9 +107,9 @@ fn standing(input: &ReportInput<'_>, records: &[MoveRecord]) -> Option<(MoveReco
     working.then(|| (*stay, by_people.map_or(stay.at, |record| record.at)))
 }
 
-/// The open customers at the instant asked about.
+/// The open customers at the end of the window: at the instant asked about, where no earlier end was given.
 pub(crate) async fn open(snapshot: &mut Snapshot, input: &ReportInput<'_>) -> Result<Vec<Open>> {
-    let until = input.until();
+    let until = input.span.last;
     let activities = activities::activities(snapshot, input.known, until).await?;
     let plans = activities::plans(snapshot, input.known, until).await?;
     let silence = i64::try_from(input.query.silence_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
@@ -116,7 +117,7 @@ pub(crate) async fn open(snapshot: &mut Snapshot, input: &ReportInput<'_>) -> Re
     for (journey, records) in input.journeys.journeys(until) {
         let Some((stay, moved)) = standing(input, records) else { continue };
         let customer = input.journeys.customer(journey);
-        let merged = input.past(customer).is_some_and(|past| past.merged);
+        let merged = input.past_at(customer, until).is_some_and(|past| past.merged);
         if merged || input.journeys.ended(journey, until).is_some() {
             continue;
         }
@@ -128,7 +129,7 @@ pub(crate) async fn open(snapshot: &mut Snapshot, input: &ReportInput<'_>) -> Re
             next_at: plans.get(&customer).copied(),
             stagnant_after: i64::try_from(after).unwrap_or(i64::MAX).saturating_mul(1_000_000),
         };
-        open.push(Open { customer, stage: stay.stage, facts, health: facts.health(until, silence) });
+        open.push(Open { customer, stage: stay.stage, facts, health: facts.health(input.span.end, silence) });
     }
     Ok(open)
 }
@@ -170,9 +171,9 @@ fn report(input: &ReportInput<'_>, open: &Open) -> Neglected {
         owner: input.owner(open.customer),
         stage: input.journeys.stages.text(open.stage).to_owned(),
         entered_at: instant(entered),
-        since_stage_entry_seconds: seconds(input.until() - entered),
+        since_stage_entry_seconds: seconds(input.span.end - entered),
         last_activity_at: instant(last),
-        since_last_activity_seconds: seconds(input.until() - last),
+        since_last_activity_seconds: seconds(input.span.end - last),
         next_contact_at: next_at.map(instant),
         stagnant: open.health.stagnant,
         leaking: open.health.leaking,

@@ -27,6 +27,7 @@ pub(super) async fn content(asked: &PageRequest<'_>) -> Result<Content, ApiError
         (asked.choices("forecast", locale.text("未来天数", "Days ahead"), "horizon_days", &HORIZONS))
         (deals(asked, &forecast, &source))
         @for horizon in horizons_of(&forecast) { (by_stage(asked, horizon, &source)) }
+        (by_expected_close(asked, &forecast, &source))
         (back_test(asked, &test, &tested))
         (calibration(asked, &test, &tested))
     };
@@ -144,6 +145,53 @@ fn by_stage(asked: &PageRequest<'_>, horizon: &Value, source: &str) -> Markup {
     let shown =
         html! { @if rows.is_empty() { (asked.nothing()) } @else { (table(&title, &columns, &rows)) } };
     asked.figure(&title, explained, &shown, &[source])
+}
+
+/// When the open deals are expected to close, as was said of each, and how far that has slipped.
+fn by_expected_close(asked: &PageRequest<'_>, forecast: &Value, source: &str) -> Markup {
+    let locale = asked.locale;
+    let columns = [
+        words(locale.text("预计成交期间", "Expected to close in")),
+        number(locale.text("客户", "Customers")),
+        number(locale.text("金额", "Amount")),
+        number(locale.text("预计成交", "Expected deals")),
+        number(locale.text("预计金额", "Expected amount")),
+        number(locale.text("推迟过的客户", "Customers put off")),
+        number(locale.text("推迟次数", "Times put off")),
+        number(locale.text("累计推迟天数", "Days put off in all")),
+    ];
+    let periods = forecast["by_expected_close"].as_array().into_iter().flatten();
+    let rows: Vec<Vec<Markup>> = periods
+        .map(|period| {
+            let name = match (&period["period"], &period["overdue"]) {
+                (Value::Null, _) => locale.text("未填日期", "No day said").to_owned(),
+                (name, Value::Bool(true)) => {
+                    format!("{} · {}", text(name), locale.text("已过期", "overdue"))
+                }
+                (name, _) => text(name).to_owned(),
+            };
+            let slips = &period["slips"];
+            let is_said = !period["period"].is_null();
+            let slipped = |figure: &str| html! { @if is_said { (count(locale, &slips[figure])) } };
+            vec![
+                cell(name),
+                count(locale, &period["open"]),
+                amounts(locale, &period["amounts"]),
+                html! { @if let Some(expected) = period["expected"].as_f64() { (format!("{expected:.1}")) } },
+                amounts(locale, &period["expected_amounts"]),
+                slipped("deals"),
+                slipped("pushes"),
+                slipped("pushed_days"),
+            ]
+        })
+        .collect();
+    let title = locale.text("按预计成交日期", "By expected close");
+    let explained = locale.text(
+        "进行中的客户按所填预计成交日期归入各期间，其中预计在期末之前成交的部分，以及日期比最初推迟了多少。",
+        "The customers that are open now by the day on which they are expected to close, what of them is expected to be won by the end of the period, and how far the days have slipped since they were said first.",
+    );
+    let shown = html! { @if rows.is_empty() { (asked.nothing()) } @else { (table(title, &columns, &rows)) } };
+    asked.figure(title, explained, &shown, &[source])
 }
 
 /// Forecasts as they would have been, beside what came.

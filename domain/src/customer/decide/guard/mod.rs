@@ -23,6 +23,6 @@ pub(super) use stage::{
     known_pipeline, known_stage, known_sub_status, stage_for_entry, sub_status_without_evidence,
     without_evidence,
 };
-pub(crate) use text::{MAX_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS};
+pub(crate) use text::{MAX_ID_CHARS, MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TEXT_CHARS};
 pub(super) use text::{at_most, identifier, line, long_text, optional_line, optional_text, tags, text};
 pub(super) use time::{before_creation, changed_at, effective, effective_in, in_range, in_window, instant};

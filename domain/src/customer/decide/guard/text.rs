@@ -13,6 +13,9 @@ pub(crate) const MAX_NAME_CHARS: usize = 200;
 /// Ids given by clients: reps, tags, external ids.
 pub(crate) const MAX_ID_CHARS: usize = 100;
 
+/// The most characters of a tag.
+pub(crate) const MAX_TAG_CHARS: usize = MAX_ID_CHARS / 2;
+
 /// Text that must be there, over several lines if need be.
 pub(in crate::customer::decide) fn text(field: &str, text: &str) -> Vec<Violation> {
     if text.trim().is_empty() {
@@ -100,8 +103,7 @@ pub(in crate::customer::decide) fn identifier(field: &str, id: &str) -> Vec<Viol
 
 /// Labels that are not statuses.
 pub(in crate::customer::decide) fn tags(tags: &[String]) -> Vec<Violation> {
-    let each =
-        tags.iter().enumerate().flat_map(|(n, tag)| line(&format!("tags[{n}]"), tag, MAX_ID_CHARS / 2));
+    let each = tags.iter().enumerate().flat_map(|(n, tag)| line(&format!("tags[{n}]"), tag, MAX_TAG_CHARS));
     [at_most("tags", tags.len(), MAX_TAGS), each.collect()].concat()
 }
 

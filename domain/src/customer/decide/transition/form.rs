@@ -9,9 +9,9 @@ use crate::customer::decide::proof::without_evidence;
 use crate::customer::event::{Evidence, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
-use crate::pipeline::{EntryForm, Stage};
+use crate::pipeline::{EntryForm, Stage, TransitionRule};
 use crate::refusal::{Code, Violation, require};
-use crate::{Context, Label, Pipeline};
+use crate::{Context, CustomerField, Label, Pipeline};
 
 /// What was given with a move.
 pub(in crate::customer::decide) struct Form<'a> {
@@ -32,7 +32,7 @@ impl<'a> Form<'a> {
             note: command.note.is_some(),
             next_step: command.next_step.is_some(),
             evidence: &command.evidence,
-            facts: brought(command),
+            facts: super::brought::facts(command),
         }
     }
 
@@ -52,15 +52,26 @@ impl<'a> Form<'a> {
     }
 }
 
-fn brought(command: &Transition) -> BTreeSet<String> {
-    let mut all = facts([
-        ("postponed_until", command.postponed_until.is_some()),
-        ("won_amount", command.won_amount.is_some()),
-        ("amount", command.amount.is_some()),
-    ]);
-    let fields = command.fields.iter().flatten().filter(|(_, value)| !value.is_null());
-    all.extend(fields.map(|(name, _)| name.clone()));
-    all
+/// What stage and transition ask to be known of the customer.
+pub(in crate::customer) fn asked<'a>(
+    pipeline: &'a Pipeline,
+    from: Option<&Stay>,
+    stage: &'a Stage,
+) -> impl Iterator<Item = &'a str> {
+    let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
+    stage.entry_form.fields.iter().chain(rule.into_iter().flat_map(|rule| &rule.fields)).map(String::as_str)
+}
+
+/// What the form of a move has room for: what is asked for, and what may be said beside.
+pub(in crate::customer) fn room<'a>(
+    pipeline: &'a Pipeline,
+    from: Option<&Stay>,
+    stage: Option<&'a Stage>,
+) -> BTreeSet<&'a str> {
+    let of = |stage: &'a Stage| {
+        asked(pipeline, from, stage).chain(stage.entry_form.offers.iter().map(String::as_str))
+    };
+    stage.into_iter().flat_map(of).collect()
 }
 
 fn facts<const N: usize>(said: [(&str, bool); N]) -> BTreeSet<String> {
@@ -90,24 +101,44 @@ pub(in crate::customer) fn unmet_standing(
     brought: &BTreeSet<String>,
 ) -> Vec<Violation> {
     let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
-    let fields = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
-    let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, |rule| rule.min_follow_ups));
-    let fields = fields.filter(|field| !brought.contains(*field));
+    let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, follow_ups_of));
+    let fields = asked(pipeline, from, stage).filter(|field| !brought.contains(*field));
     [fields_known(customer, fields), followed_up(customer, from, follow_ups)].concat()
 }
 
+/// How many a transition asks for; its fields are among those [`asked`] for, and its approval is asked for by itself.
+fn follow_ups_of(rule: &TransitionRule) -> u32 {
+    let TransitionRule { from: _, to: _, approval: _, fields: _, min_follow_ups } = rule;
+    *min_follow_ups
+}
+
 /// What the stage asks to be known of the customer is known.
-fn fields_known<'a>(customer: &Customer, fields: impl Iterator<Item = &'a String>) -> Vec<Violation> {
-    let missing: BTreeSet<&str> = fields.map(String::as_str).filter(|field| !customer.knows(field)).collect();
+fn fields_known<'a>(customer: &Customer, fields: impl Iterator<Item = &'a str>) -> Vec<Violation> {
+    let missing: BTreeSet<&str> = fields.filter(|field| !customer.knows(field)).collect();
     let unmet = |field: &str| {
+        let part = CustomerField::parse(field);
+        let (zh, en) = match part {
+            Some(part) => part.names(),
+            None => (field, field),
+        };
+        let how_to_fix = match part {
+            Some(CustomerField::ExternalId) => Label::new(
+                "外部编号只能在登记客户时填写。",
+                "It can be given only when a customer is registered.",
+            ),
+            _ => Label::new(
+                "请随本次变更填写，或先在客户资料中补充。",
+                "Enter it with the move, or add it to the customer's details first.",
+            ),
+        };
         Violation::new(
             Code::FieldRequired,
             field,
             Label::new(
-                format!("需要先填写客户资料“{field}”。"),
-                format!("The customer's {field:?} must be filled in first."),
+                format!("需要先填写客户资料“{zh}”。"),
+                format!("The customer's {en:?} must be filled in first."),
             ),
-            Label::new("请在客户资料中补充。", "Add it to the customer's details."),
+            how_to_fix,
         )
     };
     missing.into_iter().map(unmet).collect()
@@ -135,7 +166,10 @@ fn followed_up(customer: &Customer, from: Option<&Stay>, wanted: u32) -> Vec<Vio
 }
 
 pub(in crate::customer::decide) fn form_filled(stage: &Stage, given: &Form<'_>) -> Vec<Violation> {
+    // Fields and follow-ups stand of the customer; offers demand nothing.
     let form = &stage.entry_form;
+    let EntryForm { note, next_step, reasons: _, evidence: _, fields: _, offers: _, min_follow_ups: _ } =
+        form;
     let missing = |code, field: &str, zh, en| {
         Violation::new(
             code,
@@ -145,7 +179,7 @@ pub(in crate::customer::decide) fn form_filled(stage: &Stage, given: &Form<'_>) 
         )
     };
     let mut unmet = Vec::new();
-    if form.note && !given.note {
+    if *note && !given.note {
         unmet.push(missing(
             Code::NoteRequired,
             "note",
@@ -153,7 +187,7 @@ pub(in crate::customer::decide) fn form_filled(stage: &Stage, given: &Form<'_>) 
             "This stage requires a note.",
         ));
     }
-    if form.next_step && !given.next_step {
+    if *next_step && !given.next_step {
         unmet.push(missing(
             Code::NextStepRequired,
             "next_step",

@@ -11,7 +11,7 @@ use super::new_event::NewEvent;
 use super::proof::Proof;
 use super::{deal, guard};
 use crate::context::CLOCK_SKEW;
-use crate::customer::command::Transition;
+use crate::customer::command::{ChangeDetails, NewProfile, Transition};
 use crate::customer::event::{CustomerEvent, Moved, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
@@ -141,6 +141,12 @@ fn code_or_words(pipeline: &Pipeline, reason: Option<String>) -> (Option<String>
     }
 }
 
+/// What is set at once although the move waits for its approval; what is said of the deal waits with it.
+fn without_the_deal(said: ChangeDetails) -> ChangeDetails {
+    let profile = NewProfile { postponed_until: None, won_amount: None, ..said.profile };
+    ChangeDetails { profile, ..said }
+}
+
 pub(in crate::customer::decide) fn decide(
     customer: &Customer,
     command: &Transition,
@@ -159,6 +165,7 @@ pub(in crate::customer::decide) fn decide(
     let proof = Proof::of(Some(customer), (stage, sub_status), &command.evidence, &command.documents);
     let proof = proof.with_transactions(journey, from, kinds);
     let command = &Transition { evidence: proof.evidence.clone(), ..command.clone() };
+    let room = form::room(pipeline, from, stage);
     let needs = approval(pipeline, from, &command.to, context);
     let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
     Refusal::require_all([
@@ -172,15 +179,16 @@ pub(in crate::customer::decide) fn decide(
         asked.unwrap_or_default(),
         proof.well_formed(),
         proof.on_record(context),
-        brought::well_formed(command, context),
+        brought::well_formed(customer, command, context),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
-        deal::well_formed(stage, command, effective_at, context),
+        deal::well_formed(stage, &room, &command.details.profile, effective_at),
     ])?;
     let at = |event| NewEvent { event, effective_at };
-    let asks = needs.is_some();
-    let details = deal::details(customer, command, stage).filter(|_| !asks);
+    let said = (*command.details).clone();
+    let details =
+        if needs.is_some() { without_the_deal(said) } else { deal::details(customer, said, stage, &room) };
     let brought = brought::events(command, details, context).into_iter().map(at);
     let command = command.clone();
     let (code, words) = code_or_words(pipeline, command.reason);
@@ -196,8 +204,8 @@ pub(in crate::customer::decide) fn decide(
             note: command.note.map(Personal::from),
             next_step: command.next_step.map(Personal::from),
             evidence: command.evidence,
-            postponed_until: command.postponed_until,
-            won_amount: command.won_amount,
+            postponed_until: command.details.profile.postponed_until,
+            won_amount: command.details.profile.won_amount,
             roles: approval.roles.clone(),
             effective: approval.effective,
             expires_at: context.now

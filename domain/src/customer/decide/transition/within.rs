@@ -1,6 +1,6 @@
 //! Another sub-status within the stage that the customer is in: guarded like a move, but no stay begins.
 
-use crate::customer::command::Transition;
+use crate::customer::command::{NewProfile, Transition};
 use crate::customer::decide::guard;
 use crate::customer::decide::new_event::NewEvent;
 use crate::customer::decide::proof::{Proof, without_evidence};
@@ -29,11 +29,9 @@ fn shown(stage: &Stage, command: &Transition, context: &Context<'_>) -> Vec<Viol
 }
 
 /// Facts of a deal belong to the moves that open and close it.
-fn says_nothing_of_the_deal(command: &Transition) -> Vec<Violation> {
-    let said = [
-        ("postponed_until", command.postponed_until.is_some()),
-        ("won_amount", command.won_amount.is_some()),
-    ];
+fn says_nothing_of_the_deal(said: &NewProfile) -> Vec<Violation> {
+    let said =
+        [("postponed_until", said.postponed_until.is_some()), ("won_amount", said.won_amount.is_some())];
     let misplaced = |field| {
         Violation::new(
             Code::InvalidValue,
@@ -67,14 +65,14 @@ pub(super) fn decide(
         shown(stage, command, context),
         proof.well_formed(),
         proof.on_record(context),
-        super::brought::well_formed(command, context),
+        super::brought::well_formed(customer, command, context),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
-        says_nothing_of_the_deal(command),
+        says_nothing_of_the_deal(&command.details.profile),
     ])?;
     let at = |event| NewEvent { event, effective_at };
-    let brought = super::brought::events(command, None, context).into_iter().map(at);
+    let brought = super::brought::events(command, (*command.details).clone(), context).into_iter().map(at);
     let command = command.clone();
     let (reason, reason_text) = super::code_or_words(pipeline, command.reason);
     let event = CustomerEvent::SubStatusSet(SubStatusSet {

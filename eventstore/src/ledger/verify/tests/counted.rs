@@ -15,8 +15,8 @@ use crate::ledger::{FirstNote, Hash, LedgerStore, Record, StoredHead, TagRecord,
 use crate::postgres::tests::{Database, Kind};
 use crate::vault::WrappedKey;
 use crate::{
-    Append, BlindTag, Draft, Entry, EventStore, Head, Intake, News, Outcome, Position, PostgresStore, Query,
-    Receipt, SqliteStore, StoreError, TenantId, TransferChunk, Transferable, postgres,
+    Append, BlindTag, Draft, Entry, EventStore, Head, Intake, LogEnd, News, Outcome, Position, PostgresStore,
+    Query, Receipt, SqliteStore, StoreError, TenantId, TransferChunk, Transferable, postgres,
 };
 
 type Answer<T> = Result<T, StoreError>;
@@ -112,8 +112,8 @@ impl EventStore for Counted {
         self.one("tenant key", self.store.tenant_key(tenant, candidate)).await
     }
 
-    async fn logs(&self) -> Answer<Vec<TenantId>> {
-        self.rows("logs", self.store.logs()).await
+    async fn ends(&self) -> Answer<Vec<LogEnd>> {
+        self.rows("logs", self.store.ends()).await
     }
 
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
