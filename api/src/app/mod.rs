@@ -23,6 +23,7 @@ mod erasure;
 mod execute;
 mod exports;
 mod fold_cache;
+mod former_definitions;
 mod identity;
 mod inbox;
 mod intake;

@@ -471,6 +471,78 @@ async fn five_days_without_update_take_a_customer_back_after_two_warnings() {
     assert_eq!(bench.post(&zhao, &claims, &json!({})).await.status, 200);
 }
 
+/// How long each customer of a list stays with its owner, in the order of the list.
+async fn remaining(bench: &Bench, key: &str, path: &str) -> Vec<(String, Value)> {
+    let found = read(bench, key, path).await;
+    let id = |item: &Value| item["id"].as_str().or(item["customer_id"].as_str()).unwrap().to_owned();
+    let left = |item: &Value| item.get("remaining_ownership_seconds").unwrap().clone();
+    found["items"].as_array().unwrap().iter().map(|item| (id(item), left(item))).collect()
+}
+
+#[tokio::test]
+async fn every_list_says_how_long_a_customer_stays_with_its_owner_as_the_customer_itself_does() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let in_pool = bench.register(&wang, &json!({"pipeline": "bajun-5", "name": "Pool"})).await;
+    let called = customer_of_li(&bench, &li, "bajun-5").await;
+    let silent = customer_of_li(&bench, &li, "bajun-5").await;
+    let plan = |at: &str| json!({"channel": "phone", "summary": "spoke", "next_plan": {"at": at, "text": "call again"}});
+    bench.later(72);
+    command(&bench, &li, &called, "follow-ups", &plan("2026-03-06T08:00:00Z")).await;
+    bench.later(36);
+    bench.catch_up().await;
+    let of = |id: &str, left: Value| (id.to_owned(), left);
+    let hours = |hours: f64| json!(hours * 3_600.0);
+    let all = [of(&in_pool, Value::Null), of(&called, hours(84.0)), of(&silent, hours(12.0))];
+    assert_eq!(remaining(&bench, &wang, "/v1/customers").await, all);
+    let itself = async |id: &str, at: &str| {
+        let found = read(&bench, &wang, &format!("/v1/customers/{id}?{at}")).await;
+        found["remaining_ownership_seconds"].clone()
+    };
+    for (id, left) in &all {
+        assert_eq!(itself(id, "").await, *left);
+    }
+    let overdue = remaining(&bench, &wang, "/v1/worklists/overdue").await;
+    assert_eq!(overdue, [of(&called, hours(84.0))]);
+    let supervise = remaining(&bench, &wang, "/v1/worklists/supervise").await;
+    assert_eq!(supervise, [of(&silent, hours(12.0))]);
+
+    // Eight hours earlier.
+    let then = "effective_at=2026-03-06T12:00:00Z";
+    let past = [of(&in_pool, Value::Null), of(&called, hours(92.0)), of(&silent, hours(20.0))];
+    assert_eq!(remaining(&bench, &wang, &format!("/v1/customers?{then}")).await, past);
+    for (id, left) in &past {
+        assert_eq!(itself(id, then).await, *left);
+    }
+    let overdue = remaining(&bench, &wang, &format!("/v1/worklists/overdue?{then}")).await;
+    assert_eq!(overdue, [of(&called, hours(92.0))]);
+    let supervise = remaining(&bench, &wang, &format!("/v1/worklists/supervise?{then}")).await;
+    assert_eq!(supervise, [of(&silent, hours(20.0))]);
+
+    // The soonest first, page by page, and as soon as one is worked on in another order.
+    let sorted = "/v1/customers?sort=remaining_ownership";
+    let pages = async || {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = read(&bench, &wang, &format!("{sorted}&limit=1{cursor}")).await;
+            found.extend(
+                page["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()),
+            );
+            let Some(next) = page["next_cursor"].as_str() else { return found };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    assert_eq!(pages().await, [&*silent, &*called, &*in_pool]);
+    command(&bench, &li, &silent, "follow-ups", &plan("2026-03-20T08:00:00Z")).await;
+    bench.catch_up().await;
+    assert_eq!(pages().await, [&*called, &*silent, &*in_pool]);
+    let of_li = remaining(&bench, &wang, &format!("{sorted}&owner=rep:li")).await;
+    assert_eq!(of_li, [of(&called, hours(84.0)), of(&silent, hours(120.0))]);
+    for (wrong, field) in [(then, "sort"), ("cursor=1.2.gold", "cursor")] {
+        let refused = bench.get(&wang, &format!("{sorted}&{wrong}")).await.problem(422, "invalid-value");
+        assert_eq!(refused["violations"][0]["field"], field);
+    }
+}
+
 #[tokio::test]
 async fn a_run_takes_back_no_more_than_the_pool_allows() {
     let (bench, li, wang) = sales("bajun-5").await;

@@ -193,11 +193,13 @@ impl Replay {
             let mut all = versions.get(pipeline)?.all().iter().rev();
             Some(all.find_map(|version| version.pipeline.stage(stage))?.name.en.clone())
         };
+        let past = app.definitions_then(tenant, &at).await?;
+        let rules = |owner: &_, journey: &str| past.rules(owner, journey);
         let mut board = app.projections.board(tenant).await?;
         let (filter, mut items, mut cursor) = (CustomerFilter::default(), Vec::new(), None::<String>);
         loop {
             let page = (cursor.as_deref(), CUSTOMERS_PER_PAGE);
-            let (found, next, _) = board.customers_as_of(&filter, page, &at, &name).await?;
+            let (found, next, _) = board.customers_as_of(&filter, page, &at, &name, Some(&rules)).await?;
             items.extend(found.into_iter().map(|customer| customer.then).filter(|customer| {
                 let is_there = |key: &String| customer.journeys.iter().any(|one| one.pipeline == *key);
                 self.pipeline.as_ref().is_none_or(is_there)

@@ -524,6 +524,35 @@ async fn the_order_of_a_board_is_in_its_address_and_stays_with_the_filters() {
 }
 
 #[tokio::test]
+async fn a_row_says_how_soon_the_customer_goes_back_to_its_pool() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = customer_of_li(&bench, &admin, "海港食品").await;
+    let plan = json!({"at": "2026-03-02T09:00:00Z", "text": "报价"});
+    let spoke = json!({"channel": "phone", "summary": "谈过", "next_plan": plan});
+    let done = bench.post(&admin, &format!("/v1/customers/{id}/follow-ups"), &spoke).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let browser = signed_in(&bench, &admin);
+    let (work, list) =
+        ("/console/work?list=overdue&owner=rep:li", "/console/customers?sort=remaining_ownership");
+    // Five days without an update.
+    for (hours, told) in [(72, None), (6, Some("不跟进将退回公海：1天18小时"))] {
+        bench.later(hours);
+        bench.catch_up().await;
+        for page in [work, list] {
+            let shown = browser.get(page).await;
+            assert!(shown.status == 200 && shown.text.contains("海港食品"), "{page}: {}", shown.text);
+            assert_eq!(shown.text.contains("不跟进将退回公海"), told.is_some(), "{page}: {}", shown.text);
+            assert!(told.is_none_or(|told| shown.text.contains(told)), "{page}: {}", shown.text);
+        }
+    }
+    let order = browser.get(list).await.text;
+    assert!(order.contains("<option value=\"remaining_ownership\" selected>"), "{order}");
+    let cookies = browser.cookies.replace("waymark_language=zh", "waymark_language=en");
+    let english = Browser { bench: &bench, cookies }.get(work).await.text;
+    assert!(english.contains("goes back to the pool unless worked on: 1 d 18 h"), "{english}");
+}
+
+#[tokio::test]
 async fn a_version_is_checked_published_compared_and_withdrawn() {
     let (bench, admin, id) = with_harbour().await;
     let browser = signed_in(&bench, &admin);

@@ -66,7 +66,7 @@ impl<'a> Customers<'a> {
         let mut board = app.projections.board(caller.tenant).await.map_err(AppError::from)?;
         let names = |_: &str, _: &str| None;
         let (found, next, _) = board
-            .customers_as_of(&self.filter, (cursor.as_deref(), CUSTOMERS), &export.as_of(), &names)
+            .customers_as_of(&self.filter, (cursor.as_deref(), CUSTOMERS), &export.as_of(), &names, None)
             .await
             .map_err(AppError::from)?;
         drop(board);

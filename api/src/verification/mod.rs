@@ -5,7 +5,12 @@
 
 mod archive;
 pub(crate) mod bundle;
+mod container;
+mod entry;
+mod flaw;
 mod rotations;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -5,12 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use waymark_domain::company::CompanyEvent;
+use waymark_eventstore::Position;
 use waymark_eventstore::ledger::{Checkpoint, Hash, Verifier, leaf_hash, range_root_of};
-use waymark_eventstore::{Entry, Position};
 
-use super::archive::{Contents, Flaw, unsigned};
+use super::archive::{Contents, unsigned};
+use super::entry::read_entry;
+use super::flaw::Flaw;
 use crate::audit::rotation_name;
+
+/// The files about a change.
+const FILES: [&str; 4] = ["entry", "handover", "handover-proof", "proof"];
 
 /// The changes of an archive, in order, up to the first that does not hold.
 #[derive(Debug, Default)]
@@ -33,10 +37,14 @@ impl Rotations {
     /// Those of an archive about the log of this name.
     pub(super) fn of(contents: &Contents, origin: &str) -> Self {
         let mut found = Self::default();
-        let positions: BTreeSet<&str> = contents
-            .names()
-            .filter_map(|name| Some(name.strip_prefix("rotations/")?.split_once('/')?.0))
-            .collect();
+        let mut positions = BTreeSet::new();
+        for name in contents.names().filter(|name| name.starts_with("rotations/")) {
+            let Some(position) = rotation_position(name) else {
+                found.flaw = Some(Flaw::tampered(name, "it is no file about a change of the key"));
+                return found;
+            };
+            positions.insert(position);
+        }
         for position in positions {
             let joined = |change: Change| match found.changes.last() {
                 Some(before) if before.new != change.old || before.position >= change.position => {
@@ -68,6 +76,11 @@ impl Rotations {
         }
     }
 
+    /// Whether there is a change at this position.
+    pub(super) fn has(&self, position: Position) -> bool {
+        self.changes.iter().any(|change| change.position == position)
+    }
+
     /// What is wrong with the first change that does not hold.
     pub(super) fn into_flaw(self) -> Option<Flaw> {
         self.flaw
@@ -87,9 +100,8 @@ impl Rotations {
 }
 
 impl Change {
-    /// The change that stands in the folder of this name.
-    fn of(contents: &Contents, folder: &str, origin: &str) -> Result<Self, Flaw> {
-        let position: Position = folder.parse().unwrap_or(0);
+    /// The change that stands in the folder of this position.
+    fn of(contents: &Contents, position: Position, origin: &str) -> Result<Self, Flaw> {
         let (file, note) = (rotation_name(position, "entry"), rotation_name(position, "handover"));
         let bytes = contents.text(&file)?.strip_suffix('\n').map(str::as_bytes).unwrap_or_default();
         let odd = || Flaw::tampered(&file, "it is no change of the key at this position");
@@ -107,13 +119,19 @@ impl Change {
     }
 }
 
+/// The position in the name of a file about a change; none where the format has no such name.
+pub(super) fn rotation_position(name: &str) -> Option<Position> {
+    let (folder, file) = name.strip_prefix("rotations/")?.split_once('/')?;
+    let position = folder.parse().ok().filter(|position: &Position| *position <= i64::MAX as u64)?;
+    (FILES.contains(&file) && rotation_name(position, file) == name).then_some(position)
+}
+
 /// The key before a change and the one after it, if the entry is one at this position.
 fn keys_of(bytes: &[u8], position: Position) -> Option<(Verifier, Verifier)> {
-    let entry = Entry { position, recorded_at: Default::default(), bytes: bytes.to_vec().into() };
-    let envelope = entry.envelope().ok().filter(|envelope| envelope.position == position)?;
-    let event = CompanyEvent::decode(&envelope.event_type, envelope.type_version, envelope.data).ok()??;
-    let CompanyEvent::SigningKeyRotated(event) = event else { return None };
-    Some((Verifier::from_vkey(&event.replaces.vkey)?, Verifier::from_vkey(&event.key.vkey)?))
+    let (entry, document) = read_entry(bytes)?;
+    let key = |side: &str| Verifier::from_vkey(document["data"][side]["vkey"].as_str()?);
+    let keys = (key("replaces")?, key("key")?);
+    (entry.changes_key && entry.position == position).then_some(keys)
 }
 
 impl Contents {

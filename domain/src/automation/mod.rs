@@ -21,7 +21,7 @@ pub use calendar::{alerted, is_told, next_period, scheduled};
 pub use clock::reached;
 pub use deadline::{Deadline, Due, Rules};
 pub use next_action::{NextAction, Todo, next_action};
-pub use pools::{pool_of, remaining};
+pub use pools::{pool_of, reclaim_at};
 pub use visits::next_contact;
 
 /// How many rules may follow from one another.

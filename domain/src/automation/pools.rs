@@ -1,6 +1,6 @@
 //! The timers of a pool: when a customer goes back to it, and whether its claimant has made contact.
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, Days, Utc};
 
 use super::activity::{latest, planned_after};
 use super::clock::{self, reached};
@@ -21,12 +21,10 @@ pub fn pool_of<'a>(customer: &Customer, pipeline: &'a Pipeline) -> Option<&'a Po
     claimed_from.or_else(|| pipeline.default_pool())
 }
 
-/// How long a customer still belongs to its rep unless something happens; none where no clock runs.
-pub fn remaining(customer: &Customer, rules: Rules<'_>, now: DateTime<Utc>) -> Option<TimeDelta> {
+/// When a customer goes back to its pool unless something happens; none where no clock runs.
+pub fn reclaim_at(customer: &Customer, rules: Rules<'_>) -> Option<DateTime<Utc>> {
     let due = deadlines(customer, rules).into_iter();
-    let ends =
-        due.filter(|deadline| matches!(deadline.due, Due::Reclaim(..))).map(|deadline| deadline.due_at);
-    ends.min().map(|end| (end - now).max(TimeDelta::zero()))
+    due.filter(|deadline| matches!(deadline.due, Due::Reclaim(..))).map(|deadline| deadline.due_at).min()
 }
 
 /// The timers that run for a customer that a rep owns.

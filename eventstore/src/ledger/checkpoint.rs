@@ -9,6 +9,8 @@ use super::Hash;
 
 /// The signature type of Ed25519 in a key id.
 const ED25519: u8 = 0x01;
+/// The bytes of a key id.
+const KEY_ID_BYTES: usize = 4;
 
 /// What a log was at some moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +68,17 @@ impl Checkpoint {
     pub fn from_text(text: &str) -> Option<Self> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
         let origin = lines.next().filter(|origin| !origin.is_empty())?;
-        let size = lines.next()?;
+        let size = decimal(lines.next()?)?;
         let root = BASE64_STANDARD.decode(lines.next()?).ok()?;
-        let canonical = size == "0" || !size.starts_with(['0', '+']);
-        Some(Self {
-            origin: origin.to_owned(),
-            size: size.parse().ok().filter(|_| canonical)?,
-            root: root.try_into().ok()?,
-        })
+        Some(Self { origin: origin.to_owned(), size, root: root.try_into().ok()? })
     }
+}
+
+/// A number as signed texts have it: decimal digits, without sign and leading zeroes, below 2^63.
+#[must_use]
+pub fn decimal(text: &str) -> Option<u64> {
+    let is_canonical = text == "0" || !text.starts_with(['0', '+']);
+    text.parse().ok().filter(|number: &u64| is_canonical && *number <= i64::MAX as u64)
 }
 
 impl Signer {
@@ -171,38 +175,44 @@ impl Verifier {
     /// # Errors
     /// [`BadNote`], as [`Self::open`].
     pub fn open_text<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
-        let (text, signatures) = parted(note)?;
-        let signature = self.own_signature(signatures)?;
-        let verified = self.key.verify_strict(text.as_bytes(), &signature);
-        verified.map(|()| text).map_err(|_| BadNote::WrongSignature)
-    }
-
-    fn own_signature(&self, lines: &str) -> Result<Signature, BadNote> {
-        let mut own = Err(BadNote::UnknownKey);
-        // Every line has to be a signature, also behind ours: nothing else stands in a note.
+        let (text, lines) = parted(note)?;
+        let (mut is_valid, mut why) = (false, BadNote::UnknownKey);
+        // Every line has to be a signature, also behind a valid one of ours: nothing else stands in a note.
         for line in lines.strip_suffix('\n').ok_or(BadNote::Malformed)?.split('\n') {
-            let line = line.strip_prefix("\u{2014} ").ok_or(BadNote::Malformed)?;
-            let (name, signed) = line.split_once(' ').ok_or(BadNote::Malformed)?;
-            let signed = BASE64_STANDARD.decode(signed).map_err(|_| BadNote::Malformed)?;
-            if let Some(signature) = signed.strip_prefix(&self.key_id())
-                && name == self.name
-                && own.is_err()
-            {
-                own = Signature::from_slice(signature).map_err(|_| BadNote::WrongSignature);
+            if let Some(signature) = self.own_signature(line)? {
+                is_valid = is_valid || self.has_signed(text, &signature);
+                why = BadNote::WrongSignature;
             }
         }
-        own
+        if is_valid { Ok(text) } else { Err(why) }
+    }
+
+    /// What stands behind the key id in the line of a signature, where the line is one by this key.
+    fn own_signature(&self, line: &str) -> Result<Option<Vec<u8>>, BadNote> {
+        let line = line.strip_prefix("\u{2014} ").ok_or(BadNote::Malformed)?;
+        let (name, signed) = line.split_once(' ').ok_or(BadNote::Malformed)?;
+        let signed = BASE64_STANDARD.decode(signed).map_err(|_| BadNote::Malformed)?;
+        if name.is_empty() || signed.len() <= KEY_ID_BYTES {
+            return Err(BadNote::Malformed);
+        }
+        let own = signed.strip_prefix(&self.key_id()).filter(|_| name == self.name);
+        Ok(own.map(<[u8]>::to_vec))
+    }
+
+    fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+        let verified = |signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok();
+        Signature::from_slice(signature).is_ok_and(verified)
     }
 
     /// `SHA-256(name || 0x0A || type || public key)[..4]`.
-    fn key_id(&self) -> [u8; 4] {
+    fn key_id(&self) -> [u8; KEY_ID_BYTES] {
         let hash = Sha256::new()
             .chain_update(&self.name)
             .chain_update([b'\n', ED25519])
             .chain_update(self.key.as_bytes())
             .finalize();
-        let mut id = [0; 4];
-        id.copy_from_slice(&hash[..4]);
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&hash[..KEY_ID_BYTES]);
         id
     }
 }
@@ -226,9 +236,10 @@ pub fn open_by_any<'k>(
     Err(why)
 }
 
-/// The text of a note with its last line break, and the lines of its signatures.
+/// The text of a note with its last line break, and the lines of its signatures. Line feeds are the only control characters.
 fn parted(note: &str) -> Result<(&str, &str), BadNote> {
-    let blank = note.rfind("\n\n").ok_or(BadNote::Malformed)?;
+    let is_plain = note.bytes().all(|byte| byte >= b' ' || byte == b'\n');
+    let blank = note.rfind("\n\n").filter(|_| is_plain).ok_or(BadNote::Malformed)?;
     Ok((&note[..=blank], &note[blank + 2..]))
 }
 
@@ -259,6 +270,37 @@ mod tests {
         let note = format!("{theirs}{}", ours.sign(&checkpoint()).rsplit_once("\n\n").unwrap().1);
         assert_eq!(ours.verifier().open(&note), Ok(checkpoint()));
         assert_eq!(ours.verifier().open(&theirs), Err(BadNote::UnknownKey));
+    }
+
+    #[test]
+    fn one_valid_line_of_the_key_is_enough_wherever_it_stands() {
+        let signer = Signer::new("ours", &[1; 32]);
+        let (note, verifier) = (signer.sign(&checkpoint()), signer.verifier());
+        let (text, valid) = note.split_once("\n\n").unwrap();
+        let other = Checkpoint { size: 9, ..checkpoint() };
+        let wrong = signer.sign(&other).rsplit_once("\n\n").unwrap().1.to_owned();
+        for lines in [format!("{wrong}{valid}"), format!("{valid}{wrong}")] {
+            assert_eq!(verifier.open(&format!("{text}\n\n{lines}")), Ok(checkpoint()), "{lines}");
+        }
+        assert_eq!(verifier.open(&format!("{text}\n\n{wrong}{wrong}")), Err(BadNote::WrongSignature));
+        for malformed in
+            ["\u{2014} ours AAAA\n", "\u{2014}  AAAAAAAA\n", "hello\n", "\u{2014} ours AAAAAAA\n"]
+        {
+            assert_eq!(verifier.open(&format!("{note}{malformed}")), Err(BadNote::Malformed), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn control_characters_and_numbers_of_another_form_are_in_no_checkpoint() {
+        let signer = Signer::new("ours", &[1; 32]);
+        let sized = |size: &str| checkpoint().to_text().replacen("\n8\n", &format!("\n{size}\n"), 1);
+        let opened = |text: &str| signer.verifier().open(&signer.sign_text(text)).map(|read| read.size);
+        assert_eq!(opened(&format!("{}more\n", sized("8"))), Ok(8));
+        assert_eq!(opened(&format!("{}mo\tre\n", sized("8"))), Err(BadNote::Malformed));
+        assert_eq!(opened(&sized("9223372036854775807")), Ok(i64::MAX as u64));
+        for size in ["08", "+8", "-8", "", "8 ", "8\r", "9223372036854775808", "18446744073709551615"] {
+            assert_eq!(opened(&sized(size)), Err(BadNote::Malformed), "{size}");
+        }
     }
 
     #[test]

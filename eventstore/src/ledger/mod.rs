@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{Entry, EventStore, Position, StoreError, TenantId};
-pub use checkpoint::{BadNote, Checkpoint, Signer, Verifier, open_by_any, sign_text};
+pub use checkpoint::{BadNote, Checkpoint, Signer, Verifier, decimal, open_by_any, sign_text};
 pub use cosignature::{CosignatureVerifier, Cosigner};
 pub use proof::{
     consistency_proof, inclusion_proof, range_proof, range_root_of, root_at, tile_hashes, verify_consistency,

@@ -189,3 +189,15 @@ impl Vault {
         opened.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_of_an_actors_key_is_the_one_that_the_format_describes() {
+        // The example of docs/audit-format.md.
+        assert_eq!(subject_of("rep:li", 1).to_string(), "50df7cb0-41aa-8071-bcc6-871f3f8a7c90");
+        assert_eq!(subject_of("admin:first", 0).to_string(), "2bde029b-4497-8bde-89ce-1ed4707dba15");
+    }
+}

@@ -170,7 +170,7 @@ async fn a_list_of_then_has_whom_its_filter_means_then_page_by_page() {
                     .board(TENANT)
                     .await
                     .unwrap()
-                    .customers_as_of(filter, page, &at, &|_, _| None)
+                    .customers_as_of(filter, page, &at, &|_, _| None, None)
                     .await
                     .unwrap();
                 listed.extend(found.0.into_iter().map(|former| former.then.id));
@@ -229,7 +229,7 @@ async fn before_a_merge_both_are_shown_and_after_it_the_survivor() {
             .board(TENANT)
             .await
             .unwrap()
-            .customers_as_of(&filter, (None, 10), &at, &|_, _| None)
+            .customers_as_of(&filter, (None, 10), &at, &|_, _| None, None)
             .await
             .unwrap();
         page.0.into_iter().map(|former| former.then.id).collect::<Vec<_>>()

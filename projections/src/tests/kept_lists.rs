@@ -11,7 +11,7 @@ use waymark_domain::search::SearchTerms;
 
 use super::kept_journeys::merge_or_part;
 use super::world::{Chance, History, MODELS, STAGES, TENANT, World, hour};
-use crate::board::{CustomerFilter, ListSnapshot};
+use crate::board::{CustomerFilter, ListOrder, ListSnapshot};
 use crate::{AsOf, Projections};
 
 /// What a list may be asked for.
@@ -60,7 +60,8 @@ async fn by_history(projections: &Projections, filter: &CustomerFilter) -> Vec<U
     let (at, mut cursor, mut found) = (AsOf::known_now(hour(1_000)), None::<String>, Vec::new());
     loop {
         let mut board = projections.board(TENANT).await.unwrap();
-        let page = board.customers_as_of(filter, (cursor.as_deref(), 500), &at, &|_, _| None).await.unwrap();
+        let page = (cursor.as_deref(), 500);
+        let page = board.customers_as_of(filter, page, &at, &|_, _| None, None).await.unwrap();
         found.extend(page.0.iter().map(|one| one.then.id));
         cursor = page.1;
         if cursor.is_none() {
@@ -102,6 +103,43 @@ async fn lists_of_kept_customers_are_those_of_customers_read_afresh_and_of_their
 }
 
 #[tokio::test]
+async fn who_goes_back_to_a_pool_first_comes_first_and_last_whom_no_rule_takes_away() {
+    let (mut go_back, mut stay) = (0, 0);
+    for seed in 60..63 {
+        let (world, mut chance, mut history) = (World::new(), Chance::new(seed), History::default());
+        let projections = world.projections("p").await;
+        for step in 0..30 {
+            for _ in 0..1 + chance.below(6) {
+                // Versions of the pipeline with another clock are published now and then.
+                history.go_on(&world, &mut chance).await;
+            }
+            if chance.below(4) == 0 {
+                merge_or_part(&world, &mut chance, &history).await;
+            }
+            for model in ["board", "work"] {
+                projections.steps(model, 7).await;
+            }
+            if step == 15 {
+                projections.rebuild(TENANT, "work", &|_, _| {}).await.unwrap();
+            }
+            let by_registration = filter(&mut chance);
+            let mut expected = kept(&projections, &by_registration).await;
+            let mut work = projections.work(TENANT).await.unwrap();
+            let left = work.remaining_ownership(&expected, hour(0)).await.unwrap();
+            drop(work);
+            let left_to = |id: &Uuid| left.get(id).copied().unwrap_or(f64::INFINITY);
+            expected.sort_by(|one, other| left_to(one).total_cmp(&left_to(other)));
+            let filter = CustomerFilter { order: ListOrder::RemainingOwnership, ..by_registration };
+            let which = format!("seed {seed}, step {step}: {filter:?}");
+            assert_eq!(kept(&projections, &filter).await, expected, "{which}");
+            assert_eq!(read_afresh(&projections, &filter).await, expected, "{which}");
+            (go_back, stay) = (go_back + left.len(), stay + expected.len() - left.len());
+        }
+    }
+    assert!(go_back > 10 && stay > 20, "{go_back} go back, {stay} stay");
+}
+
+#[tokio::test]
 async fn the_pages_of_a_list_are_its_customers_each_once_and_in_order() {
     let (world, mut chance, mut history) = (World::new(), Chance::new(5), History::default());
     for _ in 0..400 {
@@ -111,10 +149,9 @@ async fn the_pages_of_a_list_are_its_customers_each_once_and_in_order() {
     for model in MODELS {
         projections.steps(model, 100).await;
     }
-    for by_value in [false, true] {
+    for order in [ListOrder::Registered, ListOrder::Value, ListOrder::RemainingOwnership] {
         for stage in [None, Some(STAGES[1])] {
-            let filter =
-                CustomerFilter { stage: stage.map(Into::into), by_value, ..CustomerFilter::default() };
+            let filter = CustomerFilter { stage: stage.map(Into::into), order, ..CustomerFilter::default() };
             let whole = kept(&projections, &filter).await;
             let (mut pages, mut cursor) = (Vec::new(), None::<String>);
             loop {

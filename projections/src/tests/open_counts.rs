@@ -60,7 +60,7 @@ async fn by_list(projections: &Projections, at: AsOf, now: bool) -> Counts {
         list.customers(&filter, None, 500, at.effective_at, &|_, _| None).await.unwrap().0.items
     } else {
         let mut board = projections.board(TENANT).await.unwrap();
-        let found = board.customers_as_of(&filter, (None, 500), &at, &|_, _| None).await.unwrap().0;
+        let found = board.customers_as_of(&filter, (None, 500), &at, &|_, _| None, None).await.unwrap().0;
         found.into_iter().map(|one| one.then).collect()
     };
     let here = listed.into_iter().flat_map(|customer| customer.journeys);

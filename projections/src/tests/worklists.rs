@@ -1,6 +1,6 @@
 //! Lists of work, page by page: everybody once, whatever comes in meanwhile, alike on both engines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -66,6 +66,11 @@ pub(super) async fn long_standing(
     let mut rows = projections.work(TENANT).await.unwrap();
     let rows = rows.long_standing(stages, after, LIMIT).await.unwrap();
     assert_eq!((&kept.items, &kept.next, kept.total), (&rows.items, &rows.next, rows.total), "{stages:?}");
+    let mut names = BTreeMap::new();
+    for one in &kept.items {
+        let name = names.entry(one.customer_id).or_insert(&one.customer_name);
+        assert_eq!(*name, &one.customer_name, "whichever journey it waits in: {stages:?}");
+    }
     kept
 }
 

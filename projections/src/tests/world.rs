@@ -191,7 +191,8 @@ impl World {
         self.commit(Append::new(TENANT, vec![draft])).await;
     }
 
-    /// Publishes a version with rules: that many days of silence in a stage, and a message at every entry.
+    /// Publishes a version with rules: that many days of silence in a stage, a message at every entry, and that many times 425 days
+    /// after which a rep's customer goes back to its pool.
     pub(crate) async fn publish(&self, version: u32, days: u64) {
         let automations = json!([
             {"id": "silent", "name": {"zh": "沉默", "en": "Silent"},
@@ -202,7 +203,10 @@ impl World {
              "actions": [{"kind": "remind", "role": "team", "text": {"zh": "变更", "en": "Changed"}}]},
         ]);
         let automations = serde_json::from_value(automations).unwrap();
-        let pipeline = Pipeline { version, automations, ..pipeline() };
+        let mut pipeline = Pipeline { version, automations, ..pipeline() };
+        let clock = json!({"id": "no_update", "name": {"zh": "未更新", "en": "No update"},
+                           "reset_by": ["update"], "seconds": days * 425 * 86_400});
+        pipeline.pools[0].rules = serde_json::from_value(json!({"reclaim": [clock]})).unwrap();
         let base = version.checked_sub(1).filter(|base| *base > 0);
         let published = Published { pipeline, effective_from: None, base, map: Vec::new(), team: None };
         let event = PipelineEvent::Published(published);

@@ -18,11 +18,9 @@ use super::customers::primary;
 use super::dealings::Dealings;
 use super::moving::{against_all, said, violations};
 use super::record::{PageData, Refused, form, reason};
+use super::remaining::until_pool;
 use super::{dealings, details, figure, history, items, text};
 use crate::domain::ProfileField;
-
-/// In how many seconds a customer goes back to its pool where that is said in the colour of what is late.
-const SOON: f64 = 2.0 * 86_400.0;
 
 /// What can be done from here: the commands of the API under a customer's address.
 const ACTS: [&str; 13] = [
@@ -176,11 +174,7 @@ fn head(locale: Locale, data: &PageData, name: &str) -> Markup {
             }
             p {
                 (locale.text("负责人", "Owner")) ": " strong { (locale.owner(&data.customer["owner"])) }
-                @if let Some(left) = data.customer["remaining_ownership_seconds"].as_f64() {
-                    " · " span.late[left < SOON] {
-                        (locale.text("不跟进将退回公海：", "goes back to the pool unless worked on: ")) (locale.lasting(left))
-                    }
-                }
+                @if let Some(left) = until_pool(locale, &data.customer) { " · " (left) }
             }
             @if next.is_object() {
                 p { (locale.text("下次联系", "Next contact")) ": " strong { (locale.moment(&next["at"])) } " " (text(&next["text"])) }

@@ -8,6 +8,7 @@ use super::super::address::with_query;
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part};
 use super::super::session::PageQuery;
+use super::remaining::soon_in_pool;
 use super::{called, figure, items, text};
 
 /// What customers are found by.
@@ -72,6 +73,9 @@ fn search(locale: Locale, query: &PageQuery) -> Markup {
                     select name="sort" {
                         option value="" { (locale.text("登记先后", "Registration")) }
                         option value="value" selected[told("sort") == "value"] { (locale.text("等级和金额", "Tier and amount")) }
+                        option value="remaining_ownership" selected[told("sort") == "remaining_ownership"] {
+                            (locale.text("退回公海的先后", "Return to the pool"))
+                        }
                     }
                 }
             }
@@ -124,7 +128,10 @@ fn table(locale: Locale, list: &Value) -> Markup {
                         } }
                         td { (text(&journey["stage_name"])) }
                         td { (locale.lasting(figure(&journey["age_seconds"]))) }
-                        td title=(text(&customer["owner"]["id"])) { (locale.holder(&customer["owner"])) }
+                        td title=(text(&customer["owner"]["id"])) {
+                            (locale.holder(&customer["owner"]))
+                            @if let Some(soon) = soon_in_pool(locale, customer) { br; (soon) }
+                        }
                         td { (text(&customer["tier"])) }
                         td.number { @if customer["amount"].is_object() { (locale.money(&customer["amount"])) } }
                         td { (expected_close(locale, &customer["expected_close"])) }

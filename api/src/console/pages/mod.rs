@@ -20,6 +20,7 @@ mod names;
 pub(super) mod pools;
 mod record;
 pub(super) mod registering;
+mod remaining;
 pub(super) mod reports;
 mod sending;
 pub(super) mod settings;

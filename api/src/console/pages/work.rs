@@ -13,6 +13,7 @@ use super::super::i18n::{Locale, read};
 use super::super::layout::{Layout, Part};
 use super::super::session::{ConsoleSession, PageQuery};
 use super::customer::follow_up_schema;
+use super::remaining::soon_in_pool;
 use super::sending::send;
 use super::{approvals, figure, items, text};
 
@@ -147,6 +148,7 @@ fn customer(layout: &Layout, entry: &Value, once: &str) -> Markup {
                     span { (locale.text("未跟进", "no activity for")) " " (locale.briefly(since)) }
                 }
             }
+            @if let Some(soon) = soon_in_pool(locale, entry) { span.line { (soon) } }
             @if !entry["next_contact_at"].is_null() {
                 span.line { span { (locale.text("约定", "due")) } span { (locale.moment(&entry["next_contact_at"])) } }
             }

@@ -2,13 +2,13 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Deserializer};
+use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::body::OwnerName;
 use super::former::shown_now;
-use super::names::{Names, NextContacts, next_contacts};
+use super::names::{Names, NextContacts};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, reads_people, shown};
@@ -21,21 +21,10 @@ use crate::http::profile::{self, Beside};
 use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
 use crate::projections::AsOf;
-use crate::projections::board::{CustomerFilter, CustomerList};
+use crate::projections::board::{CustomerFilter, CustomerList, ListOrder};
 use crate::routes::filter::{any_of, any_of_texts, reps};
 use crate::routes::people::require_owner;
 use crate::routes::{AppState, known};
-
-/// The order of a list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum ListOrder {
-    /// In order of registration.
-    #[default]
-    Registered,
-    /// By tier, then by amount, the largest first.
-    Value,
-}
 
 /// Which customers. All that are given must hold.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +78,9 @@ struct OwnParams {
     channel: Option<String>,
     /// Only customers that somebody warned of (`true`), or only the others.
     at_risk: Option<bool>,
-    /// The order: `registered`, or `value`, by tier, then by amount (the largest first); only of customers as they are now.
+    /// The order: `registered`; `value`, by tier, then by amount (the largest first); or `remaining_ownership`, by when a customer
+    /// goes back to its pool, the soonest first, and last those that no rule takes away. Other orders than `registered` are only of
+    /// customers as they are now.
     #[serde(default)]
     #[param(inline)]
     sort: ListOrder,
@@ -111,7 +102,7 @@ impl From<ListCustomersParams> for CustomerFilter {
             source: any_of(params.source),
             channel: any_of(params.channel),
             at_risk: params.at_risk,
-            by_value: params.sort == ListOrder::Value,
+            order: params.sort,
             q: params.q.as_deref().map(SearchTerms::read),
             ..Self::default()
         }
@@ -120,11 +111,10 @@ impl From<ListCustomersParams> for CustomerFilter {
 
 /// List customers
 ///
-/// In order of registration. Merged customers are omitted in favour of their survivors, unless they are looked up by
-/// `external_id`: then `merged_into` names the survivor. With `effective_at` or `known_at`, the list shows customers as
-/// of that instant, and every filter applies to their values at that time. Such a page
-/// examines a limited number of customers, so it may have fewer than `limit` items and still a `next_cursor`. The response contains
-/// both times.
+/// In order of registration, unless another is asked for. Merged customers are omitted in favour of their survivors, unless they
+/// are looked up by `external_id`: then `merged_into` names the survivor. With `effective_at` or `known_at`, the list shows
+/// customers as of that instant, and every filter applies to their values at that time. Such a page examines a limited number of
+/// customers, so it may have fewer than `limit` items and still a `next_cursor`. The response contains both times.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
     params(ListCustomersParams, Page, AsOfParams),
@@ -151,12 +141,13 @@ pub(super) async fn list(
     let stage = known::stages(&state, &caller, own.pipeline.as_deref(), own.stage.clone()).await?;
     let sub_status = known::sub_statuses(&state, &caller, own.sub_status.clone()).await?;
     let filter = CustomerFilter { reps, stage, sub_status, ..params.into() };
-    if !as_of.is_now() && (filter.by_value || filter.at_risk.is_some()) {
+    let is_sorted = filter.order != ListOrder::Registered;
+    if !as_of.is_now() && (is_sorted || filter.at_risk.is_some()) {
         let message = Label::new(
-            "sort=value 和 at_risk 只能查询当前的客户。",
-            "sort=value and at_risk are for customers as they are now.",
+            "at_risk 和 registered 以外的 sort 只能查询当前的客户。",
+            "at_risk and orders other than sort=registered are for customers as they are now.",
         );
-        let field = if filter.by_value { "sort" } else { "at_risk" };
+        let field = if is_sorted { "sort" } else { "at_risk" };
         return Err(Problem::invalid_value(field, message));
     }
     if as_of.is_now() {
@@ -193,9 +184,12 @@ async fn find_then(
     let names = Names::new(state, caller, language).await?;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let filter = CustomerFilter { visibility: state.app.visibility(caller).await?, ..filter.clone() };
-    let projections = &state.app.projections;
+    let past = state.app.definitions_then(caller.tenant, at).await?;
+    let rules = |owner: &_, journey: &str| past.rules(owner, journey);
+    let mut board = state.app.projections.board(caller.tenant).await?;
     let (found, next_cursor, position) =
-        projections.board(caller.tenant).await?.customers_as_of(&filter, page, at, &stage_name).await?;
+        board.customers_as_of(&filter, page, at, &stage_name, Some(&rules)).await?;
+    drop(board);
     let mut viewer = state.app.viewer(caller).await?;
     let (mut items, unknown) = (Vec::with_capacity(found.len()), NextContacts::new());
     for one in found {
@@ -226,13 +220,17 @@ async fn find(
     let (mut list, position) = found;
     let mut viewer = state.app.viewer(caller).await?;
     let ids: Vec<Uuid> = list.items.iter().map(|customer| customer.id).collect();
-    let contacts = next_contacts(state, caller, &ids).await?;
+    let mut work = projections.work(caller.tenant).await?;
+    let contacts = work.next_contacts(&ids).await?;
+    let remaining = work.remaining_ownership(&ids, now).await?;
+    drop(work);
     let mut shown_items = Vec::with_capacity(list.items.len());
     for mut customer in std::mem::take(&mut list.items) {
         // A merged one is found by its id elsewhere, and is seen where it goes on.
         if customer.merged_into.is_some() && !viewer.is_visible(customer.id).await? {
             continue;
         }
+        customer.remaining_ownership_seconds = remaining.get(&customer.id).copied();
         viewer.retain_visible(&mut customer.distinct_from).await?;
         let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
         shown_items.push(names.with_next_action(shown(customer, disclosure), &contacts));

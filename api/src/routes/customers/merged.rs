@@ -4,7 +4,6 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use uuid::Uuid;
 
-use super::former::FormerDefinitions;
 use crate::app::{AppError, Caller};
 use crate::domain::customer::Customer;
 use crate::domain::people::Visibility;
@@ -31,7 +30,7 @@ pub(in crate::routes) async fn elsewhere(
         };
     }
     let at = as_of.at(state, caller, "board").await?;
-    let past = FormerDefinitions::new(state, caller, &at).await?;
+    let past = state.app.definitions_then(caller.tenant, &at).await?;
     let rules = |owner: &_, journey: &str| past.rules(owner, journey);
     let mut board = state.app.projections.board(caller.tenant).await?;
     let (found, _) =

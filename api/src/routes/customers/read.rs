@@ -5,7 +5,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
-use super::former::{FormerDefinitions, shown_now};
+use super::former::shown_now;
 use super::merged::{gone_on, gone_on_to};
 use super::names::{Names, NextContacts, next_contacts};
 use crate::app::Caller;
@@ -93,7 +93,7 @@ async fn then(
 ) -> Result<Response, Problem> {
     let at = as_of.at(state, caller, "board").await?;
     let names = Names::new(state, caller, language).await?;
-    let past = FormerDefinitions::new(state, caller, &at).await?;
+    let past = state.app.definitions_then(caller.tenant, &at).await?;
     // A merged one is seen where it goes on, which its own row does not tell.
     let everybody = Visibility::Everything;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);

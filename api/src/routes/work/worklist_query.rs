@@ -14,6 +14,7 @@ use crate::domain::Label;
 use crate::domain::pipeline::{Pipeline, Stage};
 use crate::http::{AsOfParams, Page, RepName};
 use crate::problem::Problem;
+use crate::projections::board::RulesAsOf;
 use crate::projections::work::{
     ContactFilter, PipelinesThen, StageAgeFilter, WorkCursor, WorkPage, WorkScope,
 };
@@ -136,21 +137,25 @@ impl WorklistQuery {
     /// A page of the customers on it.
     pub(super) async fn page(&self, state: &AppState, caller: &Caller) -> Result<WorkPage, Problem> {
         let (projections, after, limit) = (&state.app.projections, self.after.as_ref(), self.limit);
-        let then = self.then.as_ref().map(|at| (&self.pipelines, at));
+        if let Some(at) = &self.then {
+            return self.page_then(state, caller, at).await;
+        }
         if let Some(contacts) = self.contacts(state)? {
-            let mut work = projections.work(caller.tenant).await?;
-            return Ok(match then {
-                None => work.contacts(&contacts, after, limit).await?,
-                Some(then) => work.contacts_then(&contacts, then, after, limit).await?,
-            });
+            return Ok(projections.work(caller.tenant).await?.contacts(&contacts, after, limit).await?);
         }
         let stages = self.stages()?;
-        Ok(match then {
-            None => projections.standings(caller.tenant).await?.long_standing(&stages, after, limit).await?,
-            Some(then) => {
-                let mut work = projections.work(caller.tenant).await?;
-                work.long_standing_then(&stages, then, after, limit).await?
-            }
+        Ok(projections.standings(caller.tenant).await?.long_standing(&stages, after, limit).await?)
+    }
+
+    /// The same at a moment of the past.
+    async fn page_then(&self, state: &AppState, caller: &Caller, at: &AsOf) -> Result<WorkPage, Problem> {
+        let definitions = state.app.definitions_then(caller.tenant, at).await?;
+        let rules: RulesAsOf<'_> = &|owner, journey| definitions.rules(owner, journey);
+        let (then, after) = ((&self.pipelines, rules, at), self.after.as_ref());
+        let mut work = state.app.projections.work(caller.tenant).await?;
+        Ok(match self.contacts(state)? {
+            Some(contacts) => work.contacts_then(&contacts, then, after, self.limit).await?,
+            None => work.long_standing_then(&self.stages()?, then, after, self.limit).await?,
         })
     }
 

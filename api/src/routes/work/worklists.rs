@@ -18,7 +18,7 @@ use crate::http::{AsOfParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::board::NextAction;
-use crate::projections::work::WaitingReport;
+use crate::projections::work::{WaitingReport, remaining_seconds};
 use crate::routes::AppState;
 use crate::routes::customers::names::Names;
 
@@ -48,6 +48,8 @@ struct WorklistEntry {
     stage_name: Option<String>,
     /// What must be done next: what was agreed, else what the stage says.
     next_action: Option<NextAction>,
+    /// How long it stays with its owner unless something is done, from the instant of the list; null where no rule takes it away.
+    remaining_ownership_seconds: Option<f64>,
     /// Seconds since entry into the stage.
     since_stage_entry_seconds: Option<f64>,
     /// Seconds since the last activity, including entry into the stage.
@@ -112,6 +114,7 @@ fn entry(mut customer: WaitingReport, names: &Names, to: &Actor, now: DateTime<U
     WorklistEntry {
         stage_name: standing.and_then(|(pipeline, stage)| names.stage(pipeline, stage)),
         next_action: next_action(names, &customer),
+        remaining_ownership_seconds: customer.reclaim_at.map(|at| remaining_seconds(at, now)),
         since_stage_entry_seconds: customer.entered_at.map(|at| seconds(now - at)),
         since_last_activity_seconds: seconds(now - last_touched(&customer)),
         age_seconds: seconds(now - customer.created_at),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use waymark_domain::automation::{Rules, remaining};
+use waymark_domain::automation::{Rules, reclaim_at};
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_domain::customer::timeline::Journeys;
 use waymark_domain::customer::{self as domain};
@@ -36,6 +36,7 @@ use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::log::history::{JourneyChange, journeys, position_moves};
 use crate::models::snapshot::Snapshot;
+use crate::models::work::reclaim::remaining_seconds;
 use crate::query::{AnyOf, AsOf, has_texts, visibility_binds};
 use crate::stats::Micros;
 use crate::storage::table::fetch_by_keys;
@@ -103,9 +104,8 @@ impl BoardSnapshot {
         let Some(customer) = then(id, &facts, at.micros(), now.erased) else {
             return Ok((None, snapshot.position));
         };
-        let left = left_then(&facts, at.effective_at, rules);
         let mut then = report(customer, at.effective_at, names);
-        then.remaining_ownership_seconds = left.filter(|_| !now.erased);
+        then.remaining_ownership_seconds = left_then(&facts, at.effective_at, rules).filter(|_| !now.erased);
         (then.effective_at, then.known_at) = (Some(at.effective_at), Some(at.known_at));
         let found = CustomerAsOf { then, owner_now: OwnerReport::of(&now.traits.owner) };
         Ok((Some(found), snapshot.position))
@@ -134,7 +134,8 @@ impl BoardSnapshot {
 
 impl BoardSnapshot {
     /// A page of customers as they stood at an instant, as it was known: those that are seen now. A page looks at a bounded
-    /// number of customers, so it may have fewer than `limit`, or none, and not be the last.
+    /// number of customers, so it may have fewer than `limit`, or none, and not be the last. `rules` are as in
+    /// [`Self::customer_as_of`]; without them nothing tells how long customers stay with their owners.
     ///
     /// # Errors
     /// [`crate::ProjectionError::BadCursor`], or when the database or the log fails.
@@ -144,6 +145,7 @@ impl BoardSnapshot {
         (cursor, limit): (Option<&str>, u32),
         at: &AsOf,
         names: StageNames<'_>,
+        rules: Option<RulesAsOf<'_>>,
     ) -> Result<(Vec<CustomerAsOf>, Option<String>, Position)> {
         let snapshot = &mut self.0;
         let mut after: Position = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
@@ -165,7 +167,10 @@ impl BoardSnapshot {
                     then(*id, &facts, at.micros(), erased).filter(|customer| passes(customer, filter));
                 let Some(customer) = customer else { continue };
                 let owner_now = OwnerReport::of(&owner_of(row.str("owner_kind")?, row.text("owner_id")?));
-                found.push(CustomerAsOf { then: report(customer, at.effective_at, names), owner_now });
+                let mut then = report(customer, at.effective_at, names);
+                let left = rules.and_then(|rules| left_then(&facts, at.effective_at, rules));
+                then.remaining_ownership_seconds = left.filter(|_| !erased);
+                found.push(CustomerAsOf { then, owner_now });
                 if found.len() == limit as usize {
                     return Ok((found, Some(after.to_string()), snapshot.position));
                 }
@@ -189,6 +194,8 @@ pub(crate) struct FormerCustomer {
     pub(crate) agreed: Option<NextAction>,
     /// The sub-status of each journey that had one.
     pub(crate) sub_statuses: BTreeMap<String, String>,
+    /// Whether it is erased by now.
+    pub(crate) is_erased: bool,
     /// As decisions would have seen it.
     pub(crate) folded: domain::Customer,
 }
@@ -220,6 +227,7 @@ pub(crate) async fn everybody(
             let Some(folded) = folded_then(facts, at.effective_at) else { return };
             take(FormerCustomer {
                 sub_statuses: then.sub_statuses(),
+                is_erased: then.erased,
                 name: then.name,
                 agreed: then.next.map(NextAction::from),
                 folded,
@@ -340,13 +348,21 @@ pub(super) fn folded_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>) -> Opt
     domain::Customer::fold(events)
 }
 
-/// How long a customer still belonged to its rep unless something happened, by the rules of then.
+/// How many seconds a customer still belonged to its rep unless something happened, by the rules of then.
 fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_>) -> Option<f64> {
-    let customer = folded_then(facts, at)?;
+    let reclaim_at = reclaim_then(&folded_then(facts, at)?, at, rules);
+    reclaim_at.map(|reclaim_at| remaining_seconds(reclaim_at, at))
+}
+
+/// When a customer was to go back to its pool unless something happened, by the rules of then.
+pub(crate) fn reclaim_then(
+    customer: &domain::Customer,
+    at: DateTime<Utc>,
+    rules: RulesAsOf<'_>,
+) -> Option<DateTime<Utc>> {
     let RulesThen { pipeline, versions, team } = rules(&customer.owner, customer.primary())?;
     let rules = Rules { pipeline: &pipeline, versions: Some(&versions), team: team.as_deref(), at };
-    let left = remaining(&customer, rules, at).filter(|_| !customer.has_left());
-    left.map(|left| left.num_milliseconds() as f64 / 1_000.0)
+    reclaim_at(customer, rules).filter(|_| !customer.has_left())
 }
 
 /// The moves that had happened by an instant, after their corrections.

@@ -11,7 +11,7 @@ use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::list::{CustomerList, with_cards};
-use super::list_filter::{CustomerFilter, ListTraits, Standing};
+use super::list_filter::{CustomerFilter, ListOrder, ListTraits, Standing};
 use super::list_index::{After, ListCache, ListIndex, ListedCustomer};
 use super::report::{CustomerReport, StageNames, report};
 use super::row::{owner_of, read_customer};
@@ -59,7 +59,7 @@ impl BoardSnapshot {
 }
 
 impl ListSnapshot {
-    /// A page of customers, in the order of their registration or of their value.
+    /// A page of customers, in the order asked for. How long they stay with their owners another read model tells.
     ///
     /// # Errors
     /// [`crate::ProjectionError::BadCursor`], or when the database fails.
@@ -71,18 +71,22 @@ impl ListSnapshot {
         now: DateTime<Utc>,
         names: StageNames<'_>,
     ) -> Result<(CustomerList, Position)> {
-        let after =
-            cursor.map(|cursor| After::read(cursor, filter.by_value)).transpose()?.unwrap_or_default();
+        let after = cursor.map(|cursor| After::read(cursor, filter.order)).transpose()?.unwrap_or_default();
         let Self { mut kept, board: BoardSnapshot(mut snapshot) } = self.followed().await?;
+        if filter.order == ListOrder::RemainingOwnership {
+            kept.index.follow_reclaims(&mut snapshot).await?;
+            ListIndex::kept(&snapshot.sources).weigh(snapshot.tenant, "", &kept);
+        }
         let among = match &filter.external_id {
             Some(external_id) => Some(by_external_id(&mut snapshot, external_id).await?),
             None => None,
         };
         let ids = kept.index.page(filter, among.as_deref(), &after, limit as usize);
+        let last = ids.last().filter(|_| ids.len() == limit as usize);
+        let next_cursor =
+            last.and_then(|last| kept.index.after(*last, filter.order)).map(|after| after.text());
         drop(kept);
         let customers = in_order(&mut snapshot, &ids).await?;
-        let last = customers.last().filter(|_| ids.len() == limit as usize);
-        let next_cursor = last.map(|last| After::of(last).text(filter.by_value));
         let customers = with_cards(&mut snapshot, customers).await?;
         let items = customers.into_iter().map(|customer| report(customer, now, names)).collect();
         let list = CustomerList { items, next_cursor, effective_at: now, known_at: now };

@@ -1,6 +1,6 @@
 //! Customers as they are now: one, or a list of them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,14 +15,14 @@ use super::statements::{CARDS_AMONG, CUSTOMERS_AMONG};
 use crate::db::{Value, values};
 use crate::error::Result;
 use crate::models::snapshot::Snapshot;
-use crate::models::work::reclaim::reclaim_at;
+use crate::models::work::reclaim::{reclaims_at, remaining_seconds};
 use crate::models::work::tables::NAME as WORK;
 use crate::storage::table::fetch_by_keys;
 
 /// A page of customers.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CustomerList {
-    /// The customers, in the order of their registration.
+    /// The customers, in the order asked for.
     pub items: Vec<CustomerReport>,
     /// The cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
@@ -55,9 +55,8 @@ impl BoardSnapshot {
         let position = snapshot.position;
         let Some(mut customer) = found else { return Ok((None, position)) };
         snapshot.switch_model(WORK).await?;
-        let ends = reclaim_at(snapshot, id).await?;
-        customer.remaining_ownership_seconds =
-            ends.map(|ends| (ends - now).max(TimeDelta::zero()).num_milliseconds() as f64 / 1_000.0);
+        let reclaim_at = reclaims_at(snapshot, &[id]).await?.remove(&id);
+        customer.remaining_ownership_seconds = reclaim_at.map(|at| remaining_seconds(at, now));
         Ok((Some(customer), position))
     }
 }

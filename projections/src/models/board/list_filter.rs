@@ -2,11 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
+use utoipa::ToSchema;
 use waymark_domain::people::Visibility;
 use waymark_domain::search::SearchTerms;
 use waymark_domain::{Owner, ProfileTexts};
 
 use crate::query::{AnyOf, ProfileFilter, has_texts};
+
+/// The order of a list. Of those who are equal, the one comes first that was registered first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ListOrder {
+    /// In order of registration.
+    #[default]
+    Registered,
+    /// By tier, then by amount, the largest first.
+    Value,
+    /// By when the customer goes back to its pool, the soonest first, and last those that no rule takes away.
+    RemainingOwnership,
+}
 
 /// Which customers a list shows. All that are set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +52,8 @@ pub struct CustomerFilter {
     pub q: Option<SearchTerms>,
     /// Only those whom somebody warned of, or only the others.
     pub at_risk: Option<bool>,
-    /// Whether the most valuable come first, instead of those registered first.
-    pub by_value: bool,
+    /// In which order.
+    pub order: ListOrder,
     /// Which customers are visible to the caller. It does not judge merged ones, which are seen where they go on.
     pub visibility: Visibility,
 }

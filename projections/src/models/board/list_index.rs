@@ -12,13 +12,14 @@ use waymark_domain::Owner;
 use waymark_domain::search::SearchTerms;
 use waymark_eventstore::Position;
 
-use super::customer::Customer;
 use super::found_by::{bounded, value_order};
-use super::list_filter::{CustomerFilter, ListTraits};
+use super::list_filter::{CustomerFilter, ListOrder, ListTraits};
 use super::mark_index::{self, MarkIndex};
+use super::reclaim_order::{NEVER, ReclaimOrder, Reclaims};
 use crate::error::{ProjectionError, Result};
-use crate::models::kept::{Present, TenantCache, Weigh};
+use crate::models::kept::{Present, RowsId, TenantCache, Weigh};
 use crate::query::LIST_SEPARATOR;
+use crate::stats::Micros;
 
 /// The customers of tenants.
 pub(crate) type ListCache = TenantCache<Present<ListIndex>>;
@@ -61,6 +62,8 @@ pub(crate) struct ListIndex {
     traits: Vec<TraitSet>,
     /// By tier, and of each tier by the amount, the largest first.
     by_value: BTreeMap<String, BTreeSet<(i64, u32)>>,
+    /// By when they go back to their pools, once somebody asked for that order.
+    by_reclaim: Option<ReclaimOrder>,
     marks: MarkIndex,
     /// Those that were asked for last at the front, each with its verdict on each set of traits.
     filters: VecDeque<(CustomerFilter, Vec<bool>)>,
@@ -88,35 +91,55 @@ struct Entry {
     contacts: Box<str>,
 }
 
-/// Where a page begins: after a customer, by its registration or by its value.
+/// Where a page begins: after a customer, by its registration, and by what it is ordered by besides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct After {
     pub(super) position: Position,
-    pub(super) value: Option<(String, i64)>,
+    pub(super) rank: Option<Rank>,
+}
+
+/// What customers are ordered by before their registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// The tier, and the amount, the largest first.
+    Value(String, i64),
+    /// When the customer goes back to its pool.
+    Reclaim(Micros),
 }
 
 impl After {
-    pub(super) fn of(customer: &Customer) -> Self {
-        Self { position: customer.created_position, value: Some(customer.value_order()) }
-    }
-
-    pub(super) fn text(&self, by_value: bool) -> String {
-        match self.value.as_ref().filter(|_| by_value) {
-            Some((tier, value)) => format!("{value}.{}.{tier}", self.position),
+    /// As it stands in a cursor.
+    pub(super) fn text(&self) -> String {
+        match &self.rank {
             None => self.position.to_string(),
+            Some(Rank::Value(tier, value)) => format!("{value}.{}.{tier}", self.position),
+            Some(Rank::Reclaim(at)) => format!("{at}.{}", self.position),
         }
     }
 
-    pub(super) fn read(cursor: &str, by_value: bool) -> Result<Self> {
-        let parsed = || {
-            if !by_value {
-                return Some(Self { position: cursor.parse().ok()?, value: None });
+    pub(super) fn read(cursor: &str, order: ListOrder) -> Result<Self> {
+        let parsed = || match order {
+            ListOrder::Registered => Some(Self { position: cursor.parse().ok()?, rank: None }),
+            ListOrder::Value => {
+                let mut parts = cursor.splitn(3, '.');
+                let (value, position) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+                Some(Self { position, rank: Some(Rank::Value(parts.next()?.to_owned(), value)) })
             }
-            let mut parts = cursor.splitn(3, '.');
-            let (value, position) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-            Some(Self { position, value: Some((parts.next()?.to_owned(), value)) })
+            ListOrder::RemainingOwnership => {
+                let (at, position) = cursor.split_once('.')?;
+                let rank = Some(Rank::Reclaim(at.parse().ok()?));
+                Some(Self { position: position.parse().ok()?, rank })
+            }
         };
         parsed().ok_or(ProjectionError::BadCursor)
+    }
+
+    /// What stands before the place in an order: a tier, empty where tiers make no difference, and a number.
+    fn rank(&self) -> Option<(&str, i64)> {
+        self.rank.as_ref().map(|rank| match rank {
+            Rank::Value(tier, value) => (tier.as_str(), *value),
+            Rank::Reclaim(at) => ("", *at),
+        })
     }
 }
 
@@ -148,6 +171,9 @@ impl ListIndex {
         if let Some(of_tier) = self.by_value.get_mut(&set.tier) {
             of_tier.remove(&(entry.value, place));
         }
+        if let Some(by_reclaim) = &mut self.by_reclaim {
+            by_reclaim.take_out(customer, place);
+        }
         self.text_bytes -= entry.text.len() + entry.contacts.len();
         self.marks.remove(place, marks(&entry.text, &entry.contacts));
         entry.is_there = false;
@@ -171,6 +197,9 @@ impl ListIndex {
             Some(of_tier) => drop(of_tier.insert((value, number))),
             None => drop(self.by_value.insert(set.tier.clone(), BTreeSet::from([(value, number)]))),
         }
+        if let Some(by_reclaim) = &mut self.by_reclaim {
+            by_reclaim.put_in(customer, number);
+        }
         self.text_bytes += text.len() + contacts.len();
         self.marks.add(number, marks(&text, &contacts));
         self.places.insert(customer, number);
@@ -185,7 +214,7 @@ impl ListIndex {
     /// Puts a customer that was registered before others that are there, which takes all of them afresh. Nobody is known later than
     /// those registered after, as long as rows are those of one epoch.
     fn put_between(&mut self, listed: ListedCustomer) {
-        let Self { entries, traits, .. } = std::mem::take(self);
+        let Self { entries, traits, by_reclaim, .. } = std::mem::take(self);
         let held = |entry: Entry| ListedCustomer {
             customer: entry.customer,
             created: entry.created,
@@ -196,6 +225,50 @@ impl ListIndex {
         };
         let held = entries.into_iter().filter(|entry| entry.is_there).map(held);
         *self = Self::of(held.chain([listed]).collect());
+        self.by_reclaim = by_reclaim.map(|order| order.moved_to(&self.places));
+    }
+
+    /// From which rows it was read when customers go back to their pools, and up to which position; none before somebody asked
+    /// for that order.
+    pub(super) fn reclaims_read(&self) -> Option<(RowsId, Position)> {
+        self.by_reclaim.as_ref().map(|order| order.state)
+    }
+
+    /// Notes up to where that was followed.
+    pub(super) fn note_reclaims_read(&mut self, state: (RowsId, Position)) {
+        if let Some(by_reclaim) = &mut self.by_reclaim {
+            by_reclaim.state = state;
+        }
+    }
+
+    /// Puts everybody in that order, as read afresh.
+    pub(super) fn put_reclaims(&mut self, state: (RowsId, Position), reclaims: Reclaims) {
+        self.by_reclaim = Some(ReclaimOrder::of(state, reclaims, &self.places));
+    }
+
+    /// Notes when a customer goes back; none where no rule takes it away.
+    pub(super) fn put_reclaim(&mut self, customer: Uuid, at: Option<Micros>) {
+        let place = self.places.get(&customer).copied();
+        if let Some(by_reclaim) = &mut self.by_reclaim {
+            by_reclaim.put(customer, at, place);
+        }
+    }
+
+    fn reclaim_at(&self, customer: Uuid) -> Micros {
+        self.by_reclaim.as_ref().map_or(NEVER, |order| order.at(customer))
+    }
+
+    /// Where a page begins that goes on after a customer; none of one that is not there.
+    pub(super) fn after(&self, customer: Uuid, order: ListOrder) -> Option<After> {
+        let entry = &self.entries[*self.places.get(&customer)? as usize];
+        let rank = match order {
+            ListOrder::Registered => None,
+            ListOrder::Value => {
+                Some(Rank::Value(self.traits[entry.traits as usize].tier.clone(), entry.value))
+            }
+            ListOrder::RemainingOwnership => Some(Rank::Reclaim(self.reclaim_at(customer))),
+        };
+        Some(After { position: entry.created, rank })
     }
 
     /// The number of a set of traits, new or known.
@@ -244,17 +317,23 @@ impl ListIndex {
         // The place after the one that the page begins after.
         let begin = self.entries.partition_point(|entry| entry.created <= after.position);
         let begin = u32::try_from(begin).unwrap_or(u32::MAX);
-        let some = self.some(among, search.as_ref(), &verdicts, if filter.by_value { 0 } else { begin });
-        let found: Vec<u32> = match (some, filter.by_value) {
-            (Some(some), false) => some.filter(|place| *place >= begin).filter(passes).take(limit).collect(),
-            (None, false) => (begin..)
+        let order = filter.order;
+        let from = if order == ListOrder::Registered { begin } else { 0 };
+        let found: Vec<u32> = match (self.some(among, search.as_ref(), &verdicts, from), order) {
+            (Some(some), ListOrder::Registered) => {
+                some.filter(|place| *place >= begin).filter(passes).take(limit).collect()
+            }
+            (None, ListOrder::Registered) => (begin..)
                 .take(self.entries.len().saturating_sub(begin as usize))
                 .filter(passes)
                 .take(limit)
                 .collect(),
-            (Some(some), true) => self.sorted(some.filter(passes), (after, begin), limit),
-            (None, true) => {
+            (Some(some), _) => self.sorted(some.filter(passes), order, (after, begin), limit),
+            (None, ListOrder::Value) => {
                 self.in_value_order((after, begin), &verdicts).filter(passes).take(limit).collect()
+            }
+            (None, ListOrder::RemainingOwnership) => {
+                self.in_reclaim_order((after, begin)).filter(passes).take(limit).collect()
             }
         };
         found.into_iter().map(|place| self.entries[place as usize].customer).collect()
@@ -290,17 +369,21 @@ impl ListIndex {
         Some(Box::new(places.into_iter()))
     }
 
-    /// The most valuable of some after a place in that order.
+    /// The first of some after a place in an order other than that of registration.
     fn sorted(
         &self,
         some: impl Iterator<Item = u32>,
+        order: ListOrder,
         (after, begin): (&After, u32),
         limit: usize,
     ) -> Vec<u32> {
-        let from = after.value.as_ref().map(|(tier, value)| (tier.as_str(), *value, begin));
+        let from = after.rank().map(|(tier, number)| (tier, number, begin));
         let keyed = some.map(|place| {
             let entry = &self.entries[place as usize];
-            (self.traits[entry.traits as usize].tier.as_str(), entry.value, place)
+            match order {
+                ListOrder::Value => (self.traits[entry.traits as usize].tier.as_str(), entry.value, place),
+                _ => ("", self.reclaim_at(entry.customer), place),
+            }
         });
         let mut keyed: Vec<_> = keyed.filter(|key| from.is_none_or(|from| *key >= from)).collect();
         if limit < keyed.len() {
@@ -316,8 +399,8 @@ impl ListIndex {
         let passing =
             self.traits.iter().zip(verdicts).filter(|(set, passes)| **passes && !set.holders.is_empty());
         let passing: BTreeSet<&str> = passing.map(|(set, _)| set.tier.as_str()).collect();
-        let (from_tier, from) = match &after.value {
-            Some((tier, value)) => (tier.clone(), (*value, begin)),
+        let (from_tier, from) = match after.rank() {
+            Some((tier, value)) => (tier.to_owned(), (value, begin)),
             None => (String::new(), (i64::MIN, 0)),
         };
         let tiers =
@@ -327,10 +410,16 @@ impl ListIndex {
         })
     }
 
+    /// Everybody after a place in the order in which they go back to their pools.
+    fn in_reclaim_order(&self, (after, begin): (&After, u32)) -> impl Iterator<Item = u32> {
+        let from = after.rank().map_or((Micros::MIN, 0), |(_, at)| (at, begin));
+        self.by_reclaim.iter().flat_map(move |order| order.places_from(from))
+    }
+
     /// What a filter says of each set of traits.
     fn verdicts(&mut self, wanted: &CustomerFilter) -> Vec<bool> {
         // What is asked of a customer's own texts, and in which order, makes no difference.
-        let wanted = CustomerFilter { q: None, by_value: false, ..wanted.clone() };
+        let wanted = CustomerFilter { q: None, order: ListOrder::default(), ..wanted.clone() };
         let known = self.filters.iter().position(|(filter, _)| *filter == wanted);
         let (filter, mut verdicts) =
             known.and_then(|place| self.filters.remove(place)).unwrap_or_else(|| (wanted, Vec::new()));
@@ -394,7 +483,8 @@ fn count_looks() {}
 
 impl Weigh for ListIndex {
     fn bytes(&self) -> usize {
-        self.entries.len() * ENTRY_BYTES + self.traits.len() * TRAIT_BYTES + self.text_bytes
+        let by_reclaim = self.by_reclaim.as_ref().map_or(0, ReclaimOrder::bytes);
+        self.entries.len() * ENTRY_BYTES + self.traits.len() * TRAIT_BYTES + self.text_bytes + by_reclaim
     }
 }
 
@@ -444,17 +534,29 @@ mod tests {
         made
     }
 
+    const ORDERS: [ListOrder; 3] = [ListOrder::Registered, ListOrder::Value, ListOrder::RemainingOwnership];
+
+    /// Where it was read when customers go back to their pools.
+    const READ: (RowsId, Position) = (RowsId { file: 0, generation: 0, epoch: 0 }, 0);
+
     /// A page found by looking at everybody.
     fn by_looking(
         all: &[ListedCustomer],
+        reclaims: &Reclaims,
         filter: &CustomerFilter,
         among: Option<&[Uuid]>,
         after: Option<&ListedCustomer>,
         limit: usize,
     ) -> Vec<Uuid> {
         let key = |one: &ListedCustomer| {
-            let tier = value_order(one.traits.tier.as_deref(), None).0;
-            if filter.by_value { (tier, one.value, one.created) } else { (String::new(), 0, one.created) }
+            let (tier, number) = match filter.order {
+                ListOrder::Registered => (String::new(), 0),
+                ListOrder::Value => (value_order(one.traits.tier.as_deref(), None).0, one.value),
+                ListOrder::RemainingOwnership => {
+                    (String::new(), reclaims.get(&one.customer).copied().unwrap_or(NEVER))
+                }
+            };
+            (tier, number, one.created)
         };
         let finds = |one: &ListedCustomer| {
             let contacts: Vec<String> = one.contacts.split(LIST_SEPARATOR).map(str::to_owned).collect();
@@ -475,7 +577,8 @@ mod tests {
     fn pages_are_those_of_looking_at_everybody() {
         let (mut chance, mut found) = (Chance::new(31), 0);
         let mut all: Vec<ListedCustomer> = Vec::new();
-        let mut index = ListIndex::default();
+        let (mut index, mut reclaims) = (ListIndex::default(), Reclaims::new());
+        index.put_reclaims(READ, Reclaims::new());
         for step in 0..600_u32 {
             let id = chance.below(150) as u128;
             all.retain(|one| one.customer != Uuid::from_u128(id));
@@ -488,26 +591,34 @@ mod tests {
                 index.put(made);
             }
             assert_eq!(index.len(), all.len());
+            let other = Uuid::from_u128(chance.below(150) as u128);
+            let at = (chance.below(3) > 0).then(|| chance.below(9) as Micros);
+            index.put_reclaim(other, at);
+            match at {
+                Some(at) => drop(reclaims.insert(other, at)),
+                None => drop(reclaims.remove(&other)),
+            }
             let terms = ["birch", "oak 1", "树", "x-99", "+86 138 0013 8003", "a@example.com", "b", "nobody"];
             let filter = CustomerFilter {
                 tier: (chance.below(3) == 0).then(|| ["gold", "silver,tin", "none"][chance.below(3)].into()),
                 owner: (chance.below(3) == 0).then(|| Owner::Rep("li".to_owned())),
                 at_risk: (chance.below(4) == 0).then_some(true),
                 q: (chance.below(2) == 0).then(|| SearchTerms::read(terms[chance.below(terms.len())])),
-                by_value: chance.below(2) == 0,
+                order: ORDERS[chance.below(3)],
                 ..CustomerFilter::default()
             };
             let among: Option<Vec<Uuid>> =
                 (chance.below(5) == 0).then(|| (0..30).map(|id| Uuid::from_u128(id * 3)).collect());
             let after = (chance.below(2) == 0 && !all.is_empty()).then(|| &all[chance.below(all.len())]);
-            let place = after.map_or_else(After::default, |after| After {
-                position: after.created,
-                value: Some((value_order(after.traits.tier.as_deref(), None).0, after.value)),
-            });
+            let place = after.and_then(|after| index.after(after.customer, filter.order));
+            if let Some(place) = &place {
+                assert_eq!(After::read(&place.text(), filter.order).unwrap(), *place);
+            }
+            let place = place.unwrap_or_default();
             let page = index.page(&filter, among.as_deref(), &place, 7);
             assert_eq!(
                 page,
-                by_looking(&all, &filter, among.as_deref(), after, 7),
+                by_looking(&all, &reclaims, &filter, among.as_deref(), after, 7),
                 "step {step}: {filter:?}"
             );
             found += page.len();
@@ -524,21 +635,49 @@ mod tests {
             made
         };
         let mut index = ListIndex::of((1..=customers).map(made).collect());
+        let goes_back = (1..=customers).filter(|n| !n.is_multiple_of(3));
+        let reclaims = goes_back.map(|n| (Uuid::from_u128(n.into()), (n * 7_919 % 1_000) as Micros));
+        index.put_reclaims(READ, reclaims.collect());
         LOOKS.with(|looks| looks.set(0));
         index.page(filter, None, &After::default(), 10);
         LOOKS.with(std::cell::Cell::get)
     }
 
     #[test]
+    fn a_page_begins_after_the_same_place_though_its_customer_is_worked_on_since() {
+        let mut index = ListIndex::of((0..6).map(|n| customer(n.into(), n + 1, "li")).collect());
+        index.put_reclaims(READ, (0..4).map(|n| (Uuid::from_u128(n), 10 * n as Micros)).collect());
+        let filter = CustomerFilter { order: ListOrder::RemainingOwnership, ..CustomerFilter::default() };
+        let first = index.page(&filter, None, &After::default(), 2);
+        let cursor = index.after(first[1], filter.order).unwrap().text();
+        index.put_reclaim(first[1], Some(25));
+        let after = After::read(&cursor, filter.order).unwrap();
+        let rest = index.page(&filter, None, &after, 10);
+        let found = [first, rest].map(|page| page.iter().map(Uuid::as_u128).collect::<Vec<_>>());
+        assert_eq!(found, [vec![0, 1], vec![2, 1, 3, 4, 5]], "who is worked on stands further back");
+        for (cursor, order) in [
+            ("7.5.gold", ListOrder::RemainingOwnership),
+            ("7", ListOrder::RemainingOwnership),
+            ("7.5", ListOrder::Value),
+            ("7.5", ListOrder::Registered),
+        ] {
+            let read = After::read(cursor, order);
+            assert!(matches!(read, Err(ProjectionError::BadCursor)), "{cursor} of {order:?}");
+        }
+    }
+
+    #[test]
     fn a_page_looks_at_few_customers_however_many_there_are() {
         let everybody = CustomerFilter::default();
-        let value = CustomerFilter { by_value: true, ..CustomerFilter::default() };
+        let value = CustomerFilter { order: ListOrder::Value, ..CustomerFilter::default() };
+        let remaining = CustomerFilter { order: ListOrder::RemainingOwnership, ..value.clone() };
         let nobody = CustomerFilter { tier: Some("none".into()), ..CustomerFilter::default() };
         let silver = CustomerFilter { tier: Some("silver".into()), ..value.clone() };
         let sought = |words: &str| CustomerFilter { q: Some(SearchTerms::read(words)), ..everybody.clone() };
         for (filter, most) in [
             (everybody.clone(), 10),
             (value.clone(), 10),
+            (remaining.clone(), 10),
             (nobody, 0),
             (silver, 10),
             (sought("birch 1234"), 40),
@@ -552,7 +691,9 @@ mod tests {
             );
         }
         // Of whom few pass, those few are looked at.
-        let of_li = CustomerFilter { owner: Some(Owner::Rep("li".to_owned())), ..value };
-        assert_eq!((looks(4_000, &of_li), looks(8_000, &of_li)), (40, 80));
+        for everybody in [value, remaining] {
+            let of_li = CustomerFilter { owner: Some(Owner::Rep("li".to_owned())), ..everybody };
+            assert_eq!((looks(4_000, &of_li), looks(8_000, &of_li)), (40, 80));
+        }
     }
 }

@@ -32,6 +32,7 @@ use tables::TABLES;
 
 pub use kept_standings::StandingSnapshot;
 pub use messages::{InboxFilter, Message};
+pub use reclaim::remaining_seconds;
 pub use reminders::{ReminderFilter, ReminderReport};
 pub use rules::{DueRule, RuleReport, SkipReport};
 pub use scope::{StageAgeFilter, WorkCursor, WorkScope};

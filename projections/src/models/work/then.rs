@@ -20,7 +20,7 @@ use super::tasks::{TaskFilter, TaskReport};
 use super::waiting::{ContactFilter, WaitingReport, WorkPage};
 use crate::error::Result;
 use crate::models::board::OwnerReport;
-use crate::models::board::as_of::{FormerCustomer, everybody};
+use crate::models::board::as_of::{FormerCustomer, RulesAsOf, everybody, reclaim_then};
 use crate::models::board::tables::NAME as BOARD;
 use crate::query::AsOf;
 
@@ -100,7 +100,7 @@ impl<'a> Waiting<'a> {
         counts.then_some(entered_at)
     }
 
-    fn report(&self, journey: &str) -> WaitingReport {
+    fn report(&self, journey: &str, at: &AsOf, rules: RulesAsOf<'_>) -> WaitingReport {
         let customer = &self.former.folded;
         let current = customer.journeys.current(journey);
         WaitingReport {
@@ -110,6 +110,7 @@ impl<'a> Waiting<'a> {
             tier: customer.tier.clone(),
             next_contact_at: self.next_at,
             agreed: self.former.agreed.clone(),
+            reclaim_at: reclaim_then(customer, at.effective_at, rules).filter(|_| !self.former.is_erased),
             last_activity_at: self.last_activity_at,
             created_at: customer.journeys.began_at().unwrap_or_default(),
             touched_again_at: customer.touched_at,
@@ -122,14 +123,15 @@ impl<'a> Waiting<'a> {
 }
 
 impl WorkSnapshot {
-    /// Customers to be contacted as of an instant: as [`Self::contacts`].
+    /// Customers to be contacted as of an instant: as [`Self::contacts`]. `rules` says which definition was in force then for
+    /// customers of an owner.
     ///
     /// # Errors
     /// When the database or the log fails.
     pub async fn contacts_then(
         &mut self,
         filter: &ContactFilter,
-        (pipelines, at): (&PipelinesThen, &AsOf),
+        (pipelines, rules, at): (&PipelinesThen, RulesAsOf<'_>, &AsOf),
         after: Option<&WorkCursor>,
         limit: u32,
     ) -> Result<WorkPage> {
@@ -142,21 +144,22 @@ impl WorkSnapshot {
                 {
                     let customer = former.folded.id;
                     let cursor = WorkCursor { at: due_at, customer, journey: String::new() };
-                    found.push((cursor, waiting.report(journey)));
+                    found.push((cursor, waiting.report(journey, at, rules)));
                 }
             })
             .await?;
         Ok(page(found, after, limit, position))
     }
 
-    /// Customers who had stood in stages for long as of an instant: as [`Self::long_standing`].
+    /// Customers who had stood in stages for long as of an instant: as [`Self::long_standing`]. `rules` are as in
+    /// [`Self::contacts_then`].
     ///
     /// # Errors
     /// When the database or the log fails.
     pub async fn long_standing_then(
         &mut self,
         stages: &[StageAgeFilter],
-        (pipelines, at): (&PipelinesThen, &AsOf),
+        (pipelines, rules, at): (&PipelinesThen, RulesAsOf<'_>, &AsOf),
         after: Option<&WorkCursor>,
         limit: u32,
     ) -> Result<WorkPage> {
@@ -169,7 +172,7 @@ impl WorkSnapshot {
                     if let Some(since) = waiting.standing_since(asked) {
                         let (customer, journey) = (former.folded.id, asked.journey.clone());
                         let cursor = WorkCursor { at: since, customer, journey };
-                        found.push((cursor, waiting.report(&asked.journey)));
+                        found.push((cursor, waiting.report(&asked.journey, at, rules)));
                     }
                 }
             })

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use waymark_eventstore::Position;
 
 use super::names;
+use super::reclaim::reclaims_at;
 use super::scope::{StageAgeFilter, WorkCursor, WorkScope};
 use super::snapshot::WorkSnapshot;
 use super::standings::sub_status_values;
@@ -39,6 +40,9 @@ pub struct WaitingReport {
     /// What was agreed. It is not shown here.
     #[serde(skip)]
     pub agreed: Option<NextAction>,
+    /// When it goes back to its pool unless something is done. It is not shown here.
+    #[serde(skip)]
+    pub reclaim_at: Option<DateTime<Utc>>,
     /// When anything was last recorded of it by a person, moves apart; null where nothing was.
     pub last_activity_at: Option<DateTime<Utc>>,
     /// When it was registered.
@@ -167,7 +171,8 @@ impl WorkSnapshot {
     }
 }
 
-/// A page of what was found: one more than the limit says that there is another page.
+/// A page of what was found: one more than the limit says that there is another page. The snapshot is of this read model, and
+/// of the board afterwards.
 pub(super) async fn page(
     snapshot: &mut Snapshot,
     mut found: Vec<(WorkCursor, WaitingReport)>,
@@ -180,9 +185,12 @@ pub(super) async fn page(
     let position = snapshot.position;
     let mut items: Vec<WaitingReport> = found.into_iter().map(|(_, item)| item).collect();
     let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
-    let mut described = names::with_plans(snapshot, &ids).await?;
+    let reclaims = reclaims_at(snapshot, &ids).await?;
+    let described = names::with_plans(snapshot, &ids).await?;
     for item in &mut items {
-        (item.customer_name, item.agreed) = described.remove(&item.customer_id).unwrap_or_default();
+        item.reclaim_at = reclaims.get(&item.customer_id).copied();
+        // A customer has a row for each journey that waits.
+        (item.customer_name, item.agreed) = described.get(&item.customer_id).cloned().unwrap_or_default();
     }
     Ok(WorkPage { items, next, total, position })
 }
@@ -212,6 +220,7 @@ fn waiting(row: &Row) -> Result<WaitingReport> {
         tier: row.opt_text("tier")?,
         next_contact_at: row.opt_int("next_at")?.map(instant),
         agreed: None,
+        reclaim_at: None,
         last_activity_at: row.opt_int("last_activity_at")?.map(instant),
         created_at: instant(row.int("created_at")?),
         touched_again_at: row.opt_int("touched_at")?.map(instant),
