@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::found_by::{tier_in_cursor, tier_of_cursor};
 use crate::error::{ProjectionError, Result};
 use crate::stats::Micros;
 
@@ -43,7 +44,7 @@ impl CardKey {
         let entry = format!("{entered}.{}", customer.simple());
         match (order, tier) {
             (CardOrder::Entered, _) => entry,
-            (_, Some(tier)) => format!("{value}.{entry}.{tier}"),
+            (_, Some(tier)) => format!("{value}.{entry}.{}", tier_in_cursor(tier)),
             (_, None) => format!("{value}.{entry}"),
         }
     }
@@ -57,7 +58,10 @@ impl CardKey {
             let mut parts = cursor.splitn(4, '.');
             let value = if order == CardOrder::Entered { 0 } else { parts.next()?.parse().ok()? };
             let (entered, customer) = (parts.next()?.parse().ok()?, Uuid::parse_str(parts.next()?).ok()?);
-            let tier = parts.next().map(Arc::from);
+            let tier = match parts.next() {
+                Some(digits) => Some(Arc::from(tier_of_cursor(digits)?)),
+                None => None,
+            };
             (tier.is_some() == (order == CardOrder::Value)).then_some(Self { tier, value, entered, customer })
         };
         parsed().ok_or(ProjectionError::BadCursor)
@@ -78,12 +82,15 @@ mod tests {
         };
         let all = [
             (CardOrder::Entered, key(None, 0)),
-            (CardOrder::Value, key(Some("A.1"), -100)),
+            (CardOrder::Value, key(Some("A&B.#1 +级\u{10FFFF}"), -100)),
             (CardOrder::Amount, key(None, -100)),
             (CardOrder::NextContact, key(None, i64::MAX)),
         ];
         for (order, key) in &all {
-            assert_eq!(CardKey::read(&key.cursor(*order), *order).unwrap(), *key);
+            let cursor = key.cursor(*order);
+            let goes_as_it_is = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-');
+            assert!(cursor.chars().all(goes_as_it_is), "{cursor}");
+            assert_eq!(CardKey::read(&cursor, *order).unwrap(), *key);
         }
         for (cursor, order) in [
             ("", CardOrder::Entered),

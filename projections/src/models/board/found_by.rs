@@ -1,5 +1,7 @@
 //! What a customer is found by: by searches, and by who looks for duplicates.
 
+use std::fmt::Write as _;
+
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use waymark_domain::customer::event::{ContactKind, Money};
@@ -54,6 +56,22 @@ pub(super) fn bounded(contact: &str) -> String {
 /// The order of a tier and an amount, as [`Customer::value_order`].
 pub(super) fn value_order(tier: Option<&str>, amount: Option<&Money>) -> (String, i64) {
     (tier.unwrap_or(LAST).to_owned(), amount_order(amount.map(|money| money.amount)))
+}
+
+/// A tier as it stands in a cursor, which goes into an address as it is: in hexadecimal digits.
+pub(super) fn tier_in_cursor(tier: &str) -> String {
+    let mut digits = String::with_capacity(2 * tier.len());
+    for byte in tier.bytes() {
+        // A text takes whatever is written to it.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// The tier that stands so in a cursor.
+pub(super) fn tier_of_cursor(digits: &str) -> Option<String> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    String::from_utf8(digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>()?).ok()
 }
 
 /// Where an amount stands among others: in hundredths, the largest first.

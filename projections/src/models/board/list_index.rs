@@ -12,7 +12,7 @@ use waymark_domain::Owner;
 use waymark_domain::search::SearchTerms;
 use waymark_eventstore::Position;
 
-use super::found_by::{bounded, value_order};
+use super::found_by::{bounded, tier_in_cursor, tier_of_cursor, value_order};
 use super::list_filter::{CustomerFilter, ListOrder, ListTraits};
 use super::mark_index::{self, MarkIndex};
 use super::reclaim_order::{NEVER, ReclaimOrder, Reclaims};
@@ -112,7 +112,7 @@ impl After {
     pub(super) fn text(&self) -> String {
         match &self.rank {
             None => self.position.to_string(),
-            Some(Rank::Value(tier, value)) => format!("{value}.{}.{tier}", self.position),
+            Some(Rank::Value(tier, value)) => format!("{value}.{}.{}", self.position, tier_in_cursor(tier)),
             Some(Rank::Reclaim(at)) => format!("{at}.{}", self.position),
         }
     }
@@ -123,7 +123,7 @@ impl After {
             ListOrder::Value => {
                 let mut parts = cursor.splitn(3, '.');
                 let (value, position) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-                Some(Self { position, rank: Some(Rank::Value(parts.next()?.to_owned(), value)) })
+                Some(Self { position, rank: Some(Rank::Value(tier_of_cursor(parts.next()?)?, value)) })
             }
             ListOrder::RemainingOwnership => {
                 let (at, position) = cursor.split_once('.')?;
