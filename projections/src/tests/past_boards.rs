@@ -7,8 +7,8 @@ use waymark_domain::people::Visibility;
 use super::kept_journeys::merge_or_part;
 use super::world::{Chance, History, STAGES, TENANT, World, hour, pipeline};
 use crate::board::{BoardQuery, BoardReport, CardOrder};
+use crate::models::board::looks::LOOKS;
 use crate::models::board::past_by_fold;
-use crate::models::board::past_index::LOOKS;
 use crate::{AsOf, CohortFilter, Projections};
 
 /// What a question may ask of the past.

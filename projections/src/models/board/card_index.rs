@@ -16,6 +16,7 @@ use waymark_domain::customer::event::Money;
 use super::card_order::{CardKey, CardOrder};
 use super::card_traits::{CardAttributes, TraitTable};
 use super::found_by::amount_order;
+use super::looks::count_looks;
 use super::next_contacts::{KeptContacts, NextContacts};
 use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, middle};
 use crate::models::kept::{Present, TenantCache, Weigh};
@@ -259,7 +260,7 @@ impl Stage {
             return StagePlaces { figures, ..StagePlaces::default() };
         }
         let passes = |traits: u32| {
-            count_looks();
+            count_looks(1);
             filter.verdicts[traits as usize]
         };
         if page.order == CardOrder::Entered {
@@ -286,7 +287,7 @@ impl Stage {
     fn sort(&mut self, order: CardOrder, sorting: Sorting<'_>) {
         if self.sorted.iter().all(|(known, _)| *known != order) {
             let key = |(entry, held): (&(Micros, Uuid), &IndexedCard)| {
-                count_looks();
+                count_looks(1);
                 (sorting.key(order, *entry, held), held.traits)
             };
             self.sorted.push((order, self.cards.iter().map(key).collect()));
@@ -363,24 +364,10 @@ impl Weigh for CardIndex {
 }
 
 #[cfg(test)]
-thread_local! {
-    /// How many cards were looked at for pages, on this thread.
-    static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// Counts a card that is looked at, so that a test can hold how the work grows.
-#[cfg(test)]
-fn count_looks() {
-    LOOKS.with(|looks| looks.set(looks.get() + 1));
-}
-
-#[cfg(not(test))]
-fn count_looks() {}
-
-#[cfg(test)]
 mod tests {
     use waymark_domain::{Owner, ProfileTexts};
 
+    use super::super::looks::LOOKS;
     use super::*;
     use crate::tests::world::Chance;
 

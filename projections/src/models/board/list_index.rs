@@ -14,6 +14,7 @@ use waymark_eventstore::Position;
 
 use super::found_by::{bounded, tier_in_cursor, tier_of_cursor, value_order};
 use super::list_filter::{CustomerFilter, ListOrder, ListTraits};
+use super::looks::count_looks;
 use super::mark_index::{self, MarkIndex};
 use super::reclaim_order::{NEVER, ReclaimOrder, Reclaims};
 use crate::error::{ProjectionError, Result};
@@ -308,7 +309,7 @@ impl ListIndex {
         let verdicts = self.verdicts(filter);
         let search = filter.q.as_ref().map(Search::of);
         let passes = |place: &u32| {
-            count_looks();
+            count_looks(1);
             let entry = &self.entries[*place as usize];
             entry.is_there
                 && verdicts[entry.traits as usize]
@@ -466,21 +467,6 @@ fn marks<'a>(text: &'a str, contacts: &'a str) -> impl Iterator<Item = usize> + 
     mark_index::of_text(text).chain(contacts.split(LIST_SEPARATOR).map(mark_index::of))
 }
 
-#[cfg(test)]
-thread_local! {
-    /// How many customers were looked at, on this thread.
-    static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// Counts a customer that is looked at, so that a test can hold how the work grows.
-#[cfg(test)]
-fn count_looks() {
-    LOOKS.with(|looks| looks.set(looks.get() + 1));
-}
-
-#[cfg(not(test))]
-fn count_looks() {}
-
 impl Weigh for ListIndex {
     fn bytes(&self) -> usize {
         let by_reclaim = self.by_reclaim.as_ref().map_or(0, ReclaimOrder::bytes);
@@ -492,6 +478,7 @@ impl Weigh for ListIndex {
 mod tests {
     use waymark_domain::ProfileTexts;
 
+    use super::super::looks::LOOKS;
     use super::*;
     use crate::tests::world::Chance;
 

@@ -24,6 +24,7 @@ mod kept_work;
 mod list;
 mod list_filter;
 pub(crate) mod list_index;
+pub(crate) mod looks;
 mod mark_index;
 mod next_contacts;
 mod owned;

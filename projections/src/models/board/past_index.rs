@@ -12,6 +12,7 @@ use waymark_domain::customer::event::Money;
 use super::card_order::{CardKey, CardOrder};
 use super::card_traits::{CardAttributes, TraitTable};
 use super::found_by::amount_order;
+use super::looks::count_looks;
 use super::next_contacts::NextContacts;
 use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, first_after};
 use super::versions::{CustomerVersion, CustomerVersions};
@@ -336,18 +337,3 @@ impl Weigh for PastIndex {
         self.len() * size_of::<Span>() + self.customers.len() * journey + self.traits.bytes()
     }
 }
-
-#[cfg(test)]
-thread_local! {
-    /// How many spans were looked at, on this thread.
-    pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// Counts spans that were looked at, so that a test can hold how the work grows.
-#[cfg(test)]
-fn count_looks(spans: usize) {
-    LOOKS.with(|looks| looks.set(looks.get() + spans));
-}
-
-#[cfg(not(test))]
-fn count_looks(_: usize) {}
